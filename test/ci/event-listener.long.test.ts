@@ -1,7 +1,7 @@
 // The EventListener in deploy/ci/tekton/refresh: it is what Tekton takes, and its script asks a real server.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/process/free-port.ts';
@@ -111,6 +111,17 @@ describe('the EventListener of Tekton', () => {
       ['gitlab', ['Push Hook']],
       ['bitbucket', ['repo:push', 'repo:refs_changed']],
     ]);
+  });
+
+  it('asks all replicas that the manifests make, by the name of a headless Service', () => {
+    const [{ value: url }] = taskRun.spec.taskSpec.steps[0].env;
+    const service = z
+      .object({
+        metadata: z.object({ name: z.literal(new URL(url).hostname) }),
+        spec: z.object({ clusterIP: z.literal('None') }),
+      })
+      .safeParse(parse(readFileSync('deploy/kubernetes/service-peers.yaml', 'utf8')));
+    assert.ok(service.success, service.error?.message);
   });
 
   it('asks a server for a refresh, and tells whether it was asked', async () => {

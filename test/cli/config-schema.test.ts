@@ -45,8 +45,6 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   scope: (value) => value !== '' && value !== 7,
   map: (value) => value !== '' && value !== 7,
   pool: (value) => value !== '' && value !== 7,
-  'webhook-forges': (value) => value !== '' && value !== 7,
-  peers: (value) => ['a:65536', '[a]', '[1.2.3.4]'].includes(String(value)),
   platform: (value) => value !== 7,
   scopes: (value) => {
     const [name = '', scope] = Object.entries<{ prefix?: string }>(Object(value))[0] ?? [];

@@ -84,6 +84,16 @@ describeWith(['perl', 'git'], 'a server with inherited sockets', () => {
     assert.equal(await server.stop(), 0);
   });
 
+  it('is no peer of itself', async () => {
+    const port = await freePort();
+    const secret = join(directory(), 'secret');
+    await writeFile(secret, 'correct horse\n');
+    const args = ['--status-listen=:0', '--peers=127.0.0.1', `--webhook-secret-file=${secret}`];
+    const server = await serve([`store=tcp:${port}`], EXAMPLE, args);
+    await server.waitForLine(new RegExp(`"port":${port},"peers":0,"msg":"peers found"`));
+    assert.equal(await server.stop(), 0);
+  });
+
   it('stops while connections wait', async () => {
     remote = await makeGitRemote();
     const port = await freePort();

@@ -20,7 +20,7 @@ import { type Publisher, type SignedFile, makePublisher } from '../kit/signer/pu
 import { useTemporary } from '../kit/temporary.ts';
 import { Authority } from '../kit/web/authority.ts';
 import { type Haproxy, startHaproxy } from '../kit/web/haproxy.ts';
-import { readMetrics, valuesOf } from '../server/metrics/read-metrics.ts';
+import { readMetrics, sumsOf } from '../server/metrics/read-metrics.ts';
 import { describeWith } from '../with-tools.ts';
 
 const COUNT = 4;
@@ -112,7 +112,7 @@ describeWith(['gpg', 'git', 'haproxy', 'unshare'], 'servers that are peers', () 
   /** The value of a metric for a result, of each server. */
   const countOf = async (name: string, result: string): Promise<readonly number[]> => {
     const metrics = await Promise.all(replicas.all.map(async (one) => readMetrics(one)));
-    return metrics.map((read) => valuesOf(read, name)[result] ?? 0);
+    return metrics.map((read) => sumsOf(read, name, 'result')[result] ?? 0);
   };
   const acceptedBy = async () => countOf('lookaside_webhook_deliveries_total', 'accepted');
   const passedOn = async (result: string): Promise<number> => {
@@ -241,7 +241,8 @@ describeWith(['gpg', 'git', 'openssl'], 'peers with TLS', () => {
 
 /** How many deliveries have led to a refresh. */
 async function countAccepted(server: Lookaside): Promise<number | undefined> {
-  return valuesOf(await readMetrics(server), 'lookaside_webhook_deliveries_total')['accepted'];
+  const metrics = await readMetrics(server);
+  return sumsOf(metrics, 'lookaside_webhook_deliveries_total', 'result')['accepted'];
 }
 
 /** Posts a delivery over TLS, whoever the server is. */

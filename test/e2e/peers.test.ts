@@ -10,7 +10,7 @@ import { useLookaside } from '../kit/program/use-lookaside.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
 import { useTemporary } from '../kit/temporary.ts';
-import { readMetrics, valuesOf } from '../server/metrics/read-metrics.ts';
+import { readMetrics, sumsOf, valuesOf } from '../server/metrics/read-metrics.ts';
 import { describeWith } from '../with-tools.ts';
 
 const ANOTHER_HOST = '127.0.0.2';
@@ -20,7 +20,9 @@ async function deliveriesOf(server: Lookaside): Promise<readonly Record<string, 
   const metrics = await readMetrics(server);
   const names = ['lookaside_webhook_deliveries_total', 'lookaside_peer_deliveries_total'];
   return names.map((name) =>
-    Object.fromEntries(Object.entries(valuesOf(metrics, name)).filter(([, count]) => count > 0)),
+    Object.fromEntries(
+      Object.entries(sumsOf(metrics, name, 'result')).filter(([, count]) => count > 0),
+    ),
   );
 }
 

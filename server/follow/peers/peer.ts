@@ -2,7 +2,7 @@
 // them says is "look again", so that the newest does for all before it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../../generator/terms/errors.ts';
-import type { KeptDelivery } from '../webhook/webhook.ts';
+import type { KeptDelivery } from '../webhook/kept-delivery.ts';
 
 /** What can become of a delivery to a peer. */
 export type PeerResult = 'delivered' | 'failed' | 'refused' | 'replaced' | 'skipped' | 'unresolved';

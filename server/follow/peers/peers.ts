@@ -8,10 +8,10 @@ import type { ProgramLog } from '../../../generator/system/program-log.ts';
 import { messageOf } from '../../../generator/terms/errors.ts';
 import type { ListenPlace } from '../../listen/bound-addresses.ts';
 import type { Troubles } from '../../troubles/troubles.ts';
-import type { KeptDelivery } from '../webhook/webhook.ts';
+import { type KeptDelivery, RELAYED_HEADER } from '../webhook/kept-delivery.ts';
 import { choosePeers, isOwnAddress } from './choose-peers.ts';
 import { Peer, type PeerResult, type PeerTimes } from './peer.ts';
-import { RELAYED_HEADER, postDelivery } from './post-delivery.ts';
+import { postDelivery } from './post-delivery.ts';
 
 export interface PeerLimits extends PeerTimes {
   /** Peers; a name with more addresses is a mistake. */
@@ -20,6 +20,8 @@ export interface PeerLimits extends PeerTimes {
   readonly bytes: number;
   /** What is on its way at the stop gets so much more time. Milliseconds. */
   readonly stop: number;
+  /** A trouble is over when nothing was missed for so long: by then a peer has polled. Milliseconds. */
+  readonly quiet: number;
 }
 
 export const PEER_LIMITS: PeerLimits = {
@@ -28,6 +30,7 @@ export const PEER_LIMITS: PeerLimits = {
   peers: 64,
   bytes: 64 * 1024 * 1024,
   stop: 1_000,
+  quiet: 3_600_000,
 };
 
 /** The name of the peers. */
@@ -38,7 +41,7 @@ export interface PeersName {
 }
 
 export interface PeersOptions extends PeersName {
-  /** Where this server listens. */
+  /** Where this server listens; none before it does, and when it stops. */
   readonly places: () => readonly ListenPlace[];
   /** Our certificate (PEM) now; with one, peers have TLS as well. */
   readonly certificate: () => Uint8Array | undefined;
@@ -50,6 +53,12 @@ export interface PeersOptions extends PeersName {
   readonly resolve?: (name: string) => Promise<readonly string[]>;
   /** Those of this host, which may throw; as the system has them unless told. */
   readonly hostAddresses?: () => readonly string[];
+}
+
+interface MissedPushes {
+  readonly count: number;
+  /** Ends the trouble. */
+  readonly quiet: NodeJS.Timeout;
 }
 
 /** Pushes in a row that a peer has to miss before operators are told. */
@@ -66,9 +75,11 @@ export class Peers {
   #waiting: KeptDelivery | undefined;
   #isLooking = false;
   #isStopped = false;
+  /** Where this server listens, or did until it began to stop. */
+  #known: readonly ListenPlace[] = [];
   #count: number | undefined;
   /** Pushes that were missed in a row, by address, or by the name where it has none. */
-  readonly #missed = new Map<string, number>();
+  readonly #missed = new Map<string, MissedPushes>();
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -86,25 +97,38 @@ export class Peers {
     if (!this.#isLooking) void this.#passOn();
   };
 
-  /** Looks the name up, so that a wrong one is told of before the first push. */
+  /**
+   * Looks the name up, so that a wrong one is told of before the first push. Not unless the server
+   * listens: before that it does not know itself.
+   */
   async look(): Promise<void> {
     const { name, log } = this.#options;
+    if (this.#places.length === 0) return;
     const found = await this.#findAddresses();
     if (found) log.info({ name, port: this.#port, peers: found.length }, 'peers found');
   }
 
-  /** Takes no more pushes; settles when those on their way have arrived, or shortly after. */
+  /**
+   * To be called when no more deliveries come. Settles when the pushes on their way have arrived, or shortly
+   * after; those whose answer was the last thing that the server did are on their way, too.
+   */
   async stop(): Promise<void> {
-    this.#isStopped = true;
     const end = performance.now() + this.#limits.stop;
-    while (this.#busy.size > 0 && performance.now() < end) {
+    do {
       await new Promise((resolve) => setTimeout(resolve, STOP_CHECK));
-    }
+    } while ((this.#isLooking || this.#busy.size > 0) && performance.now() < end);
+    this.#isStopped = true;
     for (const peer of this.#busy.values()) peer.giveUp('the server stops');
   }
 
   get #port(): number {
-    return this.#options.port ?? this.#options.places()[0]?.port ?? 0;
+    return this.#options.port ?? this.#places[0]?.port ?? 0;
+  }
+
+  get #places(): readonly ListenPlace[] {
+    const listening = this.#options.places();
+    if (listening.length > 0) this.#known = listening;
+    return this.#known;
   }
 
   /** One lookup of the name at a time: the resolver may take long. */
@@ -122,10 +146,10 @@ export class Peers {
 
   /** Undefined if the name has none. */
   async #findAddresses(): Promise<readonly string[] | undefined> {
-    const { name, places, log, resolve = resolveName } = this.#options;
-    const port = this.#port;
+    const { name, log, resolve = resolveName } = this.#options;
+    const [places, port] = [this.#places, this.#port];
     const isOwn = (address: string): boolean =>
-      isOwnAddress(address, port, places(), this.#listHostAddresses);
+      isOwnAddress(address, port, places, this.#listHostAddresses);
     try {
       const found = choosePeers(await resolve(name), isOwn, this.#limits.peers);
       this.#noteFound(found.addresses);
@@ -215,21 +239,27 @@ export class Peers {
   }
 
   #noteMissed(key: string, message: string, hint: string): void {
-    const missed = (this.#missed.get(key) ?? 0) + 1;
-    this.#missed.set(key, missed);
-    if (missed >= TOLD_AFTER) this.#options.troubles.raise('peers-failing', { message, hint }, key);
+    const { troubles } = this.#options;
+    const before = this.#missed.get(key);
+    clearTimeout(before?.quiet);
+    const count = (before?.count ?? 0) + 1;
+    const end = (): void => troubles.clear('peers-failing', key);
+    this.#missed.set(key, { count, quiet: setTimeout(end, this.#limits.quiet).unref() });
+    if (count >= TOLD_AFTER) troubles.raise('peers-failing', { message, hint }, key);
   }
 
   #noteReached(key: string): void {
+    clearTimeout(this.#missed.get(key)?.quiet);
     this.#missed.delete(key);
     this.#options.troubles.clear('peers-failing', key);
   }
 }
 
 const STOP_CHECK = 10;
-const SAME_SECRETS = 'give all servers the same webhook secrets, and peers a --webhook-secret-file';
+const SAME_SECRETS =
+  'give all servers the same --webhook-forges, and secrets in --webhook-secret-file';
 const REACHABLE =
-  'see whether it runs, whether a firewall or NetworkPolicy lets servers reach each other on this port, and with TLS whether its certificate is of the name of the peers';
+  'see whether it runs, whether a firewall or NetworkPolicy lets servers reach each other on this port, whether all have --tls-cert or none, and whether its certificate is of the name of the peers';
 
 /** As the system resolves names: by files, then DNS, with its search domains. */
 export async function resolveName(name: string): Promise<readonly string[]> {

@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type Socket, connect, isIP } from 'node:net';
 import { type TLSSocket, connect as connectSecure } from 'node:tls';
-import type { KeptDelivery } from '../webhook/webhook.ts';
+import { type KeptDelivery, RELAYED_HEADER } from '../webhook/kept-delivery.ts';
 
 export interface PeerPlace {
   /** The name that gave the address: it stands in `Host`, and the certificate must be of it. */
@@ -15,9 +15,6 @@ export interface PeerPlace {
   /** Our own certificate (PEM), whose holder is a peer whatever its name; undefined without TLS. */
   readonly certificate: Uint8Array | undefined;
 }
-
-/** Marks what was passed on by a peer, and is not passed on again. */
-export const RELAYED_HEADER = 'x-lookaside-relayed';
 
 /** Those of one connection (RFC 9110, 7.6.1), and those that are made anew. */
 const NOT_RELAYED = new Set([
@@ -38,10 +35,24 @@ const NOT_RELAYED = new Set([
 /** Gives the status of the answer. Rejects if there is none, or once the signal is aborted. */
 export async function postDelivery(
   place: PeerPlace,
-  { bytes, headers }: KeptDelivery,
+  delivery: KeptDelivery,
   signal: AbortSignal,
 ): Promise<number> {
   const socket = await open(place, signal);
+  try {
+    return await postOver(socket, place, delivery, signal);
+  } finally {
+    // Whatever else the other end says may be without end.
+    socket.destroy();
+  }
+}
+
+async function postOver(
+  socket: Socket,
+  place: PeerPlace,
+  { bytes, headers }: KeptDelivery,
+  signal: AbortSignal,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const posted = request({
       method: 'POST',
@@ -50,14 +61,10 @@ export async function postDelivery(
       createConnection: () => socket,
       signal,
     });
-    posted.once('response', ({ statusCode = 0 }) => {
-      resolve(statusCode);
-      // Whatever else it says may be without end.
-      posted.destroy();
-    });
+    posted.once('response', ({ statusCode = 0 }) => resolve(statusCode));
     posted.on('error', reject);
-    // After an answer it changes nothing. One that goes on in another protocol is closed without an error.
-    posted.once('close', () => reject(new Error('it closes the connection without an answer')));
+    // An answer of 101 ends the connection, and is neither a response nor an error.
+    posted.once('close', () => reject(new Error('it ended the connection without an answer')));
     posted.end(bytes);
   });
 }
@@ -96,8 +103,13 @@ async function open(
     return socket;
   } catch (error) {
     socket.destroy();
-    throw error;
+    throw isOfOpenSsl(error) ? new Error(`no TLS with it: ${error.reason}`) : error;
   }
+}
+
+/** Whose message has an address of memory and a line of C in it. */
+function isOfOpenSsl(error: unknown): error is Error & { readonly reason: string } {
+  return error instanceof Error && 'reason' in error && typeof error.reason === 'string';
 }
 
 /** Whether the other end has our own certificate, and so its key. */

@@ -1,7 +1,6 @@
 // The webhook of git hosts: the proof of origin, over the raw bytes where it is a signature, and only then
 // the JSON. All that is believed of a delivery is "look again", so repeated ones are harmless. What is
 // authentic but of no use gets 2xx: GitLab and Bitbucket stop delivering to whom they count failures of.
-import type { IncomingHttpHeaders } from 'node:http';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { ProgramLog } from '../../../generator/system/program-log.ts';
 import { formatJson, toPrintable } from '../../../generator/terms/text.ts';
@@ -16,6 +15,7 @@ import {
 } from './events/delivery-event.ts';
 import type { Push, ReadPush } from './events/pushes.ts';
 import { isForm, parsePayload } from './form-payload.ts';
+import { type KeptDelivery, RELAYED_HEADER } from './kept-delivery.ts';
 import { findProof } from './proofs/find-proof.ts';
 import {
   type Proof,
@@ -52,12 +52,6 @@ const STATUS = {
 export type WebhookResult = keyof typeof STATUS;
 /** `unknown`: without a proof nobody knows. */
 export type DeliveryForge = WebhookForge | 'unknown';
-
-/** A delivery as it came, kept to be passed on. */
-export interface KeptDelivery {
-  readonly bytes: Buffer;
-  readonly headers: IncomingHttpHeaders;
-}
 
 export interface WebhookOptions {
   /** All that are valid now; if there is none, `/webhook` answers 404. */
@@ -266,7 +260,9 @@ export class Webhook {
     const status = STATUS[result];
     const { method, headersDistinct } = response.req;
     const delivery = forge === 'unknown' ? '' : readDeliveryName(forge, headersDistinct);
-    log.info({ status, forge, delivery: toPrintable(delivery), method }, `webhook: ${message}`);
+    const relayed = headersDistinct[RELAYED_HEADER] !== undefined;
+    const facts = { status, forge, delivery: toPrintable(delivery), method };
+    log.info({ ...facts, ...(relayed && { relayed }) }, `webhook: ${message}`);
     onDelivery(result, forge);
     // Forges show the answer, and it may repeat what they sent.
     response.status(status).type('json').send(formatJson({ message }));

@@ -157,6 +157,20 @@ function gitlab(push: ToldPush, event = 'Push Hook'): ForgeDelivery {
   };
 }
 
+/** A system hook as the documentation of GitLab shows it: that of a push, or of an update as a whole. */
+function gitlabSystem(push: ToldPush, event: 'push' | 'repository_update'): ForgeDelivery {
+  const { ref, before, after } = toGitPush(push);
+  const other = { before, after: 'e'.repeat(40), ref: 'refs/tags/v1' };
+  const told =
+    event === 'push'
+      ? { before, after, ref, checkout_sha: push.commit ?? null }
+      : { changes: [other, { before, after, ref }], refs: [other.ref, ref] };
+  return {
+    ...gitlab(push, 'System Hook'),
+    body: Buffer.from(JSON.stringify({ event_name: event, ...told, user_id: 1 })),
+  };
+}
+
 /** Adds what Standard Webhooks sign with; a secret that is no `whsec_` is the key itself. */
 export function withStandard(
   { headers, body }: ForgeDelivery,
@@ -282,6 +296,14 @@ export const FORGE_DELIVERIES: Readonly<
   'GitLab, token, system hook': [
     'gitlab',
     (push) => withToken(gitlab(push, 'System Hook'), push.secret),
+  ],
+  'GitLab, token, system hook by the documentation': [
+    'gitlab',
+    (push) => withToken(gitlabSystem(push, 'push'), push.secret),
+  ],
+  'GitLab, signing token, repository update': [
+    'gitlab',
+    (push) => withStandard(gitlabSystem(push, 'repository_update'), push.secret),
   ],
   'GitLab, signing token': ['gitlab', (push) => withStandard(gitlab(push), push.secret)],
   'GitLab, both': [

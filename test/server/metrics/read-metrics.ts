@@ -28,12 +28,27 @@ export async function readMetrics({
   return { text, contentType: response.headers.get('Content-Type'), samples, kinds };
 }
 
-/** The values of one metric by its last label, added up over the others. */
+/** The values of a metric by one of its labels, added up over the others. */
+export function sumsOf(
+  { samples }: ReadMetrics,
+  name: string,
+  label: string,
+): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [sample, value] of samples) {
+    const [, metric, labels = ''] = /^(\w+)\{(.+)\}$/.exec(sample) ?? [];
+    const by = new RegExp(`(?:^|,)${label}="([^"]*)"`).exec(labels)?.[1];
+    if (metric === name && by !== undefined) sums[by] = (sums[by] ?? 0) + value;
+  }
+  return sums;
+}
+
+/** The values of one metric by its label. */
 export function valuesOf({ samples }: ReadMetrics, name: string): Record<string, number> {
   const values: Record<string, number> = {};
   for (const [sample, value] of samples) {
-    const [, metric, label] = /^(\w+)\{(?:\w+="[^"]*",)*\w+="([^"]*)"\}$/.exec(sample) ?? [];
-    if (metric === name && label !== undefined) values[label] = (values[label] ?? 0) + value;
+    const [, metric, label] = /^(\w+)\{\w+="([^"]*)"\}$/.exec(sample) ?? [];
+    if (metric === name && label !== undefined) values[label] = value;
   }
   return values;
 }

@@ -8,6 +8,7 @@ import {
   readCloudPush,
   readDataCenterPush,
   readGitPush,
+  readRepositoryUpdate,
 } from './pushes.ts';
 
 /** Of no use here. */
@@ -102,12 +103,16 @@ const systemHook = z.object({
   event_name: z.string().optional(),
 });
 
-/** Of all projects of a GitLab; the header tells only that it is one. */
+/**
+ * Of all projects of a GitLab; the header tells only that it is one. By its documentation
+ * (gitlabhq/gitlabhq:doc/administration/system_hooks.md) not every push has an `object_kind`.
+ */
 function readSystemHook(payload: unknown): ReturnType<ReadPush<OtherEvent>> {
   const { success, data } = systemHook.safeParse(payload);
   if (!success) return undefined;
-  const { object_kind: kind, event_name: name = 'none' } = data;
-  return kind === 'push' ? readGitPush(payload) : { kind: 'other', name: kind ?? name };
+  const { event_name: event = 'none', object_kind: name = event } = data;
+  if (name === 'push') return readGitPush(payload);
+  return name === 'repository_update' ? readRepositoryUpdate(payload) : { kind: 'other', name };
 }
 
 const azureEvent = z.object({ eventType: z.string().default('none') });

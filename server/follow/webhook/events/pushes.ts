@@ -29,6 +29,14 @@ const gitPush = z
 /** GitHub's, which Forgejo, Gitea, Gogs and GitLab have too. */
 export const readGitPush: ReadPush = (payload) => toPush(gitPush.safeParse(payload));
 
+const repositoryUpdate = z
+  .object({ changes: z.array(gitPush) })
+  .transform(({ changes }) => changes.flat());
+
+/** GitLab's `repository_update`: a push as a whole, of many branches, too. */
+export const readRepositoryUpdate: ReadPush = (payload) =>
+  toPush(repositoryUpdate.safeParse(payload));
+
 const BRANCH = z.literal(['branch', 'named_branch']);
 const bitbucketRef = z.object({ type: z.string(), name: z.string() });
 const cloudChange = z

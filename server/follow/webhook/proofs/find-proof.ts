@@ -68,8 +68,11 @@ export function findProof(
     const values = headers[header.toLowerCase()];
     if (values === undefined || !taken.includes(forge)) continue;
     const [value = '', ...others] = values;
-    if (others.length === 0) return read(value, { forge, headers, now });
-    return { kind: 'broken', forge, header, expected: 'expected it once' };
+    const broken = { kind: 'broken', forge, header } as const;
+    if (others.length > 0) return { ...broken, expected: 'expected it once' };
+    // Gitea and Forgejo send it without a secret, too.
+    if (value === '') return { ...broken, expected: 'it is empty: set the secret at the git host' };
+    return read(value, { forge, headers, now });
   }
   return undefined;
 }

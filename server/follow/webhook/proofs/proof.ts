@@ -31,7 +31,7 @@ export interface BrokenProof {
   readonly kind: 'broken';
   readonly forge: WebhookForge;
   readonly header: string;
-  /** What was expected. */
+  /** What was expected, or what to do. */
   readonly expected: string;
 }
 

@@ -13,7 +13,7 @@ import {
   type PeersOptions,
   resolveName,
 } from '../../../../server/follow/peers/peers.ts';
-import type { KeptDelivery } from '../../../../server/follow/webhook/webhook.ts';
+import type { KeptDelivery } from '../../../../server/follow/webhook/kept-delivery.ts';
 import { Troubles } from '../../../../server/troubles/troubles.ts';
 import { eventually } from '../../../kit/eventually.ts';
 import { freePort } from '../../../kit/process/free-port.ts';
@@ -266,6 +266,21 @@ describe('peers', () => {
     assert.deepEqual(await counted(1), { delivered: 1 });
   });
 
+  it('have failed, and get the next push, when they answer with another protocol', async () => {
+    found = [FIRST];
+    const first = await listen(FIRST);
+    const { answer } = first;
+    first.answer = ({ socket }) =>
+      void socket.write('HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
+    const peers = create();
+    peers.relay(deliver('one'));
+    assert.deepEqual(await counted(1), { failed: 1 });
+    first.answer = answer;
+    peers.relay(deliver('two'));
+    assert.deepEqual(await counted(2), { failed: 1, delivered: 1 });
+    assert.deepEqual(first.bodies, ['one', 'one', 'one', 'two']);
+  });
+
   it('that answer without end hold no connection', async () => {
     found = [FIRST];
     const first = await listen(FIRST);
@@ -389,10 +404,29 @@ describe('peers', () => {
       peers.relay(deliver('push'));
       await counted(push);
     }
-    assert.match(troubles.list()[0]?.hint ?? '', /webhook secrets/);
+    assert.match(troubles.list()[0]?.hint ?? '', /secrets in --webhook-secret-file/);
     found = [];
     peers.relay(deliver('push'));
     await eventually(() => assert.deepEqual(troubles.list(), []));
+  });
+
+  it('are no trouble any more when nobody has missed a push for long, until somebody does', async () => {
+    found = [FIRST];
+    const raised: string[] = [];
+    const told: PeersOptions['troubles'] = {
+      raise: (kind, words, part) => {
+        raised.push(kind);
+        troubles.raise(kind, words, part);
+      },
+      clear: (kind, part) => troubles.clear(kind, part),
+    };
+    const peers = create({ troubles: told, limits: { ...PATIENT, quiet: 20 } });
+    for (let push = 1; push <= 4; push++) {
+      peers.relay(deliver('push'));
+      await counted(push);
+      await eventually(() => assert.deepEqual(troubles.list(), []));
+      assert.equal(raised.length, Math.max(0, push - 2));
+    }
   });
 
   it('are a trouble when their name cannot be looked up, until it can', async () => {
@@ -429,6 +463,40 @@ describe('peers', () => {
     assert.deepEqual(first.bodies, ['push']);
   });
 
+  it('get what came last before the stop, also where their name is being looked up', async () => {
+    found = [FIRST];
+    const first = await listen(FIRST);
+    const gate = createGate();
+    const resolve = async (): Promise<readonly string[]> => {
+      await gate.wait();
+      return found;
+    };
+    const peers = create({ resolve, limits: { ...PATIENT, stop: 20_000 } });
+    peers.relay(deliver('before'));
+    const stopped = peers.stop();
+    peers.relay(deliver('answered last'));
+    gate.open();
+    await stopped;
+    assert.deepEqual(await counted(2), { replaced: 1, delivered: 1 });
+    assert.deepEqual(first.bodies, ['answered last']);
+  });
+
+  it('are told apart from a server that does not listen yet, or no more', async () => {
+    found = ['127.0.0.1', FIRST];
+    const first = await listen(FIRST);
+    let places: readonly { host: string; port: number }[] = [];
+    const peers = create({ port: undefined, places: () => places });
+    await peers.look();
+    assert.equal(peers.count(), undefined);
+    places = [{ host: '127.0.0.1', port }];
+    await peers.look();
+    assert.equal(peers.count(), 1);
+    places = [];
+    peers.relay(deliver('while it stops'));
+    assert.deepEqual(await counted(1), { delivered: 1 });
+    assert.deepEqual(first.bodies, ['while it stops']);
+  });
+
   describeWith(['openssl'], 'with TLS', () => {
     const directory = useTemporary();
 
@@ -461,6 +529,7 @@ describe('peers', () => {
       create({ certificate: () => own.cert }).relay(deliver('push'));
       assert.deepEqual(await counted(1), { failed: 1 });
       assert.deepEqual(first.received, []);
+      assert.match(log.text(), /"why":"no TLS with it: [a-z ]+"/);
     });
   });
 });

@@ -84,6 +84,18 @@ const TOLD: Record<string, readonly [string, string | undefined, string, string]
     'ignored',
   ],
   'a system hook of GitLab that is no JSON': ['gitlab', 'System Hook', '[', 'invalid'],
+  'an update of GitLab, of other branches': [
+    'gitlab',
+    'System Hook',
+    '{"event_name": "repository_update", "changes": [{"ref": "refs/tags/main"}]}',
+    'ignored',
+  ],
+  'an update of GitLab that is none': [
+    'gitlab',
+    'System Hook',
+    '{"event_name": "repository_update", "changes": ["refs/heads/main"]}',
+    'invalid',
+  ],
   'a push of GitLab that is none': ['gitlab', 'Push Hook', '{"ref": 1}', 'invalid'],
   'no event of GitLab': ['gitlab', undefined, MAIN, 'ignored'],
   'an issue of Gitea': ['gitea', 'issues', '{}', 'ignored'],
@@ -101,7 +113,9 @@ const TOLD: Record<string, readonly [string, string | undefined, string, string]
   'no JSON of Azure DevOps': ['azure', undefined, 'nonsense', 'invalid'],
 };
 
-const SHOWN = ['GitLab, token', 'GitLab, token, system hook', 'Azure DevOps'];
+const SHOWN = Object.keys(FORGE_DELIVERIES).filter(
+  (name) => name.startsWith('GitLab, token') || name === 'Azure DevOps',
+);
 
 interface Sent {
   readonly secret?: string;
@@ -140,6 +154,10 @@ describe('what a delivery tells', () => {
         ['X-Hub-Signature', 'sha1=da39a3ee5e6b4b0d3255bfef95601890afd80709'],
       ],
       'the X-Gitea-Signature header is wrong: expected the digits of an HMAC-SHA256': [
+        ['X-Gitea-Signature', 'x'],
+      ],
+      'the X-Forgejo-Signature header is wrong: it is empty: set the secret at the git host': [
+        ['X-Forgejo-Signature', ''],
         ['X-Gitea-Signature', ''],
       ],
       'the X-Gitlab-Token header is wrong: expected it once': [

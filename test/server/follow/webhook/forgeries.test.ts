@@ -18,9 +18,7 @@ describe('forged deliveries', () => {
   const webhook = new AttackedWebhook();
 
   for (const name of Object.keys(FORGE_DELIVERIES)) {
-    const isSigned = !['GitLab, token', 'GitLab, token, system hook', 'Azure DevOps'].includes(
-      name,
-    );
+    const isSigned = !name.startsWith('GitLab, token') && name !== 'Azure DevOps';
     it(`are refused, however they are forged: ${name}`, async () => {
       const good = await makeDelivery(name);
       const others = await makeDelivery(name, { secret: 'of somebody else' });

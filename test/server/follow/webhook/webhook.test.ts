@@ -265,6 +265,14 @@ describe('the webhook', () => {
     assert.equal(entry.delivery, delivery);
   });
 
+  it('tells in the log what a peer has passed on', async () => {
+    log.take();
+    await deliver(body);
+    await deliver(body, { 'X-Lookaside-Relayed': '1' });
+    const told = log.take().map((line) => line.includes('"relayed":true'));
+    assert.deepEqual(told, [false, true]);
+  });
+
   it('repeats nothing that a terminal obeys', async () => {
     const ref = 'refs/heads/\u009b31m\u202e';
     const { text } = await deliver(pushTo(ref));
