@@ -6,7 +6,7 @@ import { type Stage, StoredStage } from '../../signing/stage/stage.ts';
 import { assertFormat } from '../base/assert-format.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
-import { MissingImageError, UsageError, tellEach } from '../base/usage-error.ts';
+import { MissingImageError, RefusedImageError, UsageError, tellEach } from '../base/usage-error.ts';
 import { NoRulesError } from '../inputs/open-target.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { tellRefused } from '../inputs/tell-refused.ts';
@@ -122,13 +122,17 @@ function assertOneOfEach(images: readonly ResolvedPromotion[]): void {
   }
 }
 
-/** Old images leave registries, and their signatures stay. */
+/** Old images leave registries, and their signatures stay; of a tag that was moved, nodes may refuse what it names now. */
 function passOver(
   { name, pattern }: NamedPromotion,
   error: unknown,
   { stderr }: ProcessIo,
 ): boolean {
-  if (pattern === undefined || !(error instanceof MissingImageError)) return false;
-  stderr.write(`lookaside: note: ${name} is signed, and its registry does not have it\n`);
+  if (pattern === undefined) return false;
+  if (error instanceof MissingImageError) {
+    stderr.write(`lookaside: note: ${name} is signed, and its registry does not have it\n`);
+  } else if (error instanceof RefusedImageError) {
+    stderr.write(`lookaside: note: ${name} is left out: ${error.message}\n`);
+  } else return false;
   return true;
 }

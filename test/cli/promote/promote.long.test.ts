@@ -7,6 +7,7 @@ import { run, runOrThrow } from '../../kit/process/run.ts';
 import { useLookaside } from '../../kit/program/use-lookaside.ts';
 import { TwoStages } from '../../kit/push/stages.ts';
 import type { PushedImage } from '../../kit/registry/registry.ts';
+import { formatLocation } from '../../kit/signer/signature-tree.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
@@ -353,6 +354,42 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
       /a\/app:1.0 and .*\/b\/app:1.0 are different images, and both would be example.com\/team\/app:1.0\nhint: /,
     );
   });
+
+  it('lists as waiting what nobody has signed under the digest that its tag has now', async () => {
+    const image = await stages.dev.pushImage('moved/app', '1.0');
+    await stages.dev.sign('dev', [image.reference]);
+    await stages.dev.pushImage('moved/app', '1.0');
+    const keys = ['--keys', await stages.dev.keyFile('dev')];
+    const from = ['--from', stages.dev.remote.path, ...keys];
+    const list = [`${image.name}:*`, ...from, '--list', '--format', 'json'];
+    const { code, stdout, stderr } = await stages.promote(list);
+    assert.equal(code, 0, stderr);
+    const { images } = JSON.parse(stdout) as Queue;
+    assert.deepEqual(
+      images.map(({ status }) => status),
+      ['waiting'],
+    );
+  }).timeout(LIMIT);
+
+  it('passes over what a pattern finds and no node could pull', async () => {
+    const { registry, remote, signer, keys } = stages.dev;
+    const odd = await registry.pushImage({
+      repository: 'odd/app',
+      tag: '1.0',
+      architectures: ['unknown'],
+      isAttested: true,
+    });
+    const claims = { dockerReference: odd.reference, manifestDigest: odd.digest };
+    const bytes = await signer.sign(keys.dev, claims);
+    await remote.git('pull', '--quiet', '--ff-only', 'origin', 'main');
+    await remote.publish({ [formatLocation('odd/app', odd.digest, 1)]: bytes });
+    const from = await stages.fromDev('dev');
+    const { code, stderr } = await stages.promote([`${odd.name}:*`, ...from, '--list']);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /note: .*\/odd\/app:1.0 is left out: the list of .* names no platform /);
+    const named = await stages.promote([odd.reference, ...from]);
+    assert.equal(named.code, 1);
+  }).timeout(LIMIT);
 
   it('passes over what a pattern finds and the registry no longer has', async () => {
     const { host } = stages.dev.registry;
