@@ -290,15 +290,24 @@ export const scopeFlags = several.transform((values, context) =>
 );
 
 /** `FROM=TO`, one or several: what images below a name are called elsewhere. */
-export const renamings = several.transform((values, context) =>
-  values.map((value) => {
+export const renamings = several.transform((values, context) => {
+  const known = new Map<string, string>();
+  return values.map((value) => {
     const [from = '', to = '', ...more] = value.split('=');
-    if (more.length === 0 && [from, to].every(isNamePrefix)) return { from, to };
     const got = JSON.stringify(value);
-    context.addIssue(`expected FROM=TO, each HOST or HOST/NAMESPACE without a tag, got ${got}`);
-    return z.NEVER;
-  }),
-);
+    if (more.length > 0 || ![from, to].every(isNamePrefix)) {
+      context.addIssue(`expected FROM=TO, each HOST or HOST/NAMESPACE without a tag, got ${got}`);
+      return z.NEVER;
+    }
+    const other = known.get(from);
+    if (other !== undefined && other !== to) {
+      context.addIssue(`expected each FROM once, got ${got} beside ${from}=${other}`);
+      return z.NEVER;
+    }
+    known.set(from, to);
+    return { from, to };
+  });
+});
 
 /** An absolute path of a directory, without a slash at its end. */
 export const absoluteDirectory = text

@@ -19,6 +19,7 @@ import type { ProcessIo } from '../base/process-io.ts';
 import { Progress } from '../check/progress.ts';
 import { type CopyOptions, type CopyRefusal, copyImage } from '../registry/copy-image.ts';
 import { type PlatformOptions, findDigest } from '../registry/read-platforms.ts';
+import { UsageError } from '../base/usage-error.ts';
 import type { RefusedOutcome } from '../sign/format-signed.ts';
 import type { AssessedImage } from './assess-images.ts';
 
@@ -34,8 +35,14 @@ export interface CopyRun {
   readonly io: ProcessIo;
   /** For what is temporary. */
   readonly directory: string;
-  /** Whether nodes would wait for a merge to accept what comes under a tag that they pull. */
-  readonly isProposal: boolean;
+  /** Whether nodes of the next stage will accept an image once this run is over. */
+  readonly willBeAccepted: (image: AssessedImage) => Promise<boolean>;
+}
+
+/** How skopeo copies what somebody has signed, and what nobody signs. */
+interface CopyPolicies {
+  readonly signed: CopyOptions;
+  readonly unsigned: CopyOptions;
 }
 
 /** A registry takes a few at once. */
@@ -45,6 +52,8 @@ const AT_ONCE = 2;
 export class ImageCopies {
   readonly #run: CopyRun;
   readonly #outcomes = new Map<string, CopyOutcome>();
+  /** By their names, images that have arrived, and whose tag is still that of another one. */
+  readonly #waiting = new Map<string, () => Promise<void>>();
   #hasBegun = false;
 
   constructor(run: CopyRun) {
@@ -63,17 +72,19 @@ export class ImageCopies {
 
   /**
    * Copies images that are not there yet, and sees that each has arrived under the digests that it had. Gives
-   * why some have not, by the `statementId` of all their parts: what has not arrived is not signed.
+   * why some have not, by the `statementId` of all their parts: what has not arrived is not signed. A tag that
+   * nodes pull stays with its image until `moveTags`.
    * @throws AggregateError of UsageErrors where a registry fails
    */
   async copy(images: readonly AssessedImage[]): Promise<ReadonlyMap<string, RefusedOutcome>> {
     this.#hasBegun = true;
-    const options = await writePolicy(images, this.#run);
+    const policies = await writePolicy(images, this.#run);
     const progress = new Progress({ count: async () => images.length }, this.#run.io, 'images');
     const refusals = new Map<string, RefusedOutcome>();
     const copyOne = async (one: AssessedImage): Promise<void> => {
-      const outcome = await copyWhole(one, options, this.#run);
+      const outcome = await this.#copyOne(one, policies);
       progress.step();
+      if (outcome === undefined) return;
       this.#outcomes.set(one.image.name, outcome);
       if (outcome.status !== 'refused') return;
       for (const { statement } of one.parts) refusals.set(statementId(statement), outcome);
@@ -85,40 +96,107 @@ export class ImageCopies {
     }
     return refusals;
   }
+
+  /**
+   * Gives images that are signed now the tags that other images have. Does nothing for those that it is not told of.
+   * @throws AggregateError of UsageErrors where a registry fails
+   */
+  async moveTags(names: ReadonlySet<string>): Promise<void> {
+    const moves = [...this.#waiting].filter(([name]) => names.has(name));
+    await pMap(
+      moves,
+      async ([name, move]) => {
+        await move();
+        this.#outcomes.set(name, { status: 'copied' });
+      },
+      { concurrency: AT_ONCE, stopOnError: false },
+    );
+  }
+
+  /** Undefined for one that has arrived and waits for its tag. */
+  async #copyOne(one: AssessedImage, policies: CopyPolicies): Promise<CopyOutcome | undefined> {
+    const { registry, willBeAccepted } = this.#run;
+    const { name, target, digestHex } = one.image;
+    const place = atDigest(target, digestHex);
+    const tagged = target.tag === undefined ? place : target;
+    const there = await findDigest(tagged, registry);
+    const isTaken = there !== undefined && there !== digestHex;
+    if (isTaken && !(await willBeAccepted(one))) return refuseTag(tagged, there);
+    const to = isTaken ? place : tagged;
+    // Whatever the registry has made of it.
+    const arrivals = [
+      [to, digestHex] as const,
+      ...one.parts.map(
+        ({ statement }) => [atDigest(target, statement.digestHex), statement.digestHex] as const,
+      ),
+    ];
+    const isThere = there === digestHex && !(await findArrivalFault(arrivals, registry));
+    if (!isThere) {
+      const refusal = await copyAll(one, to, policies);
+      if (refusal) return refuseCopy(name, refusal);
+      const fault = await findArrivalFault(arrivals, registry);
+      if (fault) return fault;
+    }
+    if (!isTaken) return { status: isThere ? 'there' : 'copied' };
+    this.#waiting.set(name, async () => moveTag(one, tagged, policies, registry));
+    return undefined;
+  }
 }
 
-async function copyWhole(
-  { image, parts }: AssessedImage,
-  options: CopyOptions,
-  { registry, isProposal }: CopyRun,
-): Promise<CopyOutcome> {
-  const { target, digestHex, asked } = image;
-  const digest = `sha256:${digestHex}`;
-  const to = target.tag === undefined ? { ...target, digest } : target;
-  const there = await findDigest(to, registry);
-  if (there !== undefined && there !== digestHex && isProposal) return refuseTag(to, there);
-  const isThere = there === digestHex;
-  if (!isThere) {
-    const from = { ...asked, tag: undefined, digest };
-    const refusal = await copyImage(from, to, options);
-    if (refusal) return refuseCopy(image.name, refusal);
-  }
-  // Whatever the registry has made of it.
-  const arrivals: readonly (readonly [DockerReference, string])[] = [
-    [to, digestHex],
-    ...parts.map(
-      ({ statement }) =>
-        [
-          { ...target, tag: undefined, digest: `sha256:${statement.digestHex}` },
-          statement.digestHex,
-        ] as const,
-    ),
-  ];
+/** All of it is there already, under its digest. */
+async function moveTag(
+  one: AssessedImage,
+  tagged: DockerReference,
+  policies: CopyPolicies,
+  registry: PlatformOptions,
+): Promise<void> {
+  const { name, digestHex } = one.image;
+  const refusal = await copyAll(one, tagged, policies);
+  const fault = refusal
+    ? refuseCopy(name, refusal)
+    : await findArrivalFault([[tagged, digestHex]], registry);
+  if (fault) throw new UsageError(fault.message, fault.hint);
+}
+
+async function findArrivalFault(
+  arrivals: readonly (readonly [DockerReference, string])[],
+  registry: PlatformOptions,
+): Promise<RefusedOutcome | undefined> {
   for (const [arrived, wanted] of arrivals) {
     const found = await findDigest(arrived, registry);
     if (found !== wanted) return refuseArrival(arrived, wanted, found);
   }
-  return { status: isThere ? 'there' : 'copied' };
+  return undefined;
+}
+
+function atDigest(image: DockerReference, digestHex: string): DockerReference {
+  return { ...image, tag: undefined, digest: `sha256:${digestHex}` };
+}
+
+/** Copies an image with all that its list names. */
+async function copyAll(
+  { image: { asked, target, digestHex, others }, parts }: AssessedImage,
+  to: DockerReference,
+  { signed, unsigned }: CopyPolicies,
+): Promise<CopyRefusal | undefined> {
+  const from = atDigest(asked, digestHex);
+  if (others.length === 0) return copyImage(from, to, signed);
+  // skopeo judges each entry of a list, and nobody signs attestations: they are taken by the digests that stand in
+  // the list, which is signed.
+  const pieces = [
+    ...others.map((hex) => [hex, unsigned] as const),
+    ...parts
+      .map(({ statement }) => statement.digestHex)
+      .filter((hex) => hex !== digestHex)
+      .map((hex) => [hex, signed] as const),
+  ];
+  const flags: string[] = [];
+  for (const [hex, options] of pieces) {
+    const places = [atDigest(asked, hex), atDigest(target, hex)] as const;
+    const refusal = await copyImage(...places, options, { parts: 'all', flags });
+    if (refusal) return refusal;
+  }
+  return copyImage(from, to, signed, { parts: 'index-only', flags });
 }
 
 function refuseTag(to: DockerReference, there: string): RefusedOutcome {
@@ -126,8 +204,8 @@ function refuseTag(to: DockerReference, there: string): RefusedOutcome {
   return {
     status: 'refused',
     code: 'tag-in-use',
-    message: `${name} is another image now, sha256:${there}, and until the request is merged nodes would refuse the new one`,
-    hint: 'propose without --copy, and run the same with --copy once it is merged',
+    message: `${name} is another image now, sha256:${there}, and nodes would refuse the new one until everybody has signed it and that is merged`,
+    hint: 'leave out --copy, and run the same with --copy once nodes accept the new image',
   };
 }
 
@@ -165,7 +243,7 @@ function refuseArrival(
 async function writePolicy(
   images: readonly AssessedImage[],
   { policy, demands, registry, directory }: CopyRun,
-): Promise<CopyOptions> {
+): Promise<CopyPolicies> {
   const root = join(directory, 'copy');
   const store = join(root, 'signatures');
   const numbers = new Map<string, number>();
@@ -197,8 +275,11 @@ async function writePolicy(
     transports: { docker: Object.fromEntries(scopes) },
   };
   await writeFile(policyFile, JSON.stringify(text));
+  const openFile = join(root, 'unsigned.json');
+  await writeFile(openFile, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }));
   const { authfile, environment, ending } = registry;
-  return { policy: policyFile, registriesD, authfile, environment, ending };
+  const shared = { registriesD, authfile, environment, ending };
+  return { signed: { ...shared, policy: policyFile }, unsigned: { ...shared, policy: openFile } };
 }
 
 /** As policy.json has it. The tag was looked at already, and the copy is asked for by its digest. */

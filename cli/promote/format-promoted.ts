@@ -13,6 +13,8 @@ export interface PromoteReport {
   /** By the names of images; empty where nothing was to be copied, or it did not come so far. */
   readonly copies: ReadonlyMap<string, CopyOutcome>;
   readonly signed: SignReport;
+  /** Why images that are signed have not got their tags; undefined where nothing failed. */
+  readonly failure: unknown;
 }
 
 const LABELS = { copied: 'copied', there: 'was there', refused: 'not copied' } as const;

@@ -29,7 +29,8 @@ import { type PromoteRun, toTargetSettings } from './promote-run.ts';
 interface QueuedImage {
   readonly assessed: AssessedImage;
   /**
-   * `ready`: whoever is to sign for the next stage can. `waiting`: demanded signers are missing at its stage.
+   * `ready`: whoever is to sign for the next stage can. `waiting`: demanded signers are missing at its stage, or anybody
+   * where nobody is demanded.
    * `no-scope`: the next stage takes no signature for it.
    */
   readonly status: 'ready' | 'waiting' | 'no-scope';
@@ -44,14 +45,14 @@ const WIDTH = 10;
 /** Tells of images that the next stage does not accept yet; gives the exit code. */
 export async function listQueue(
   images: readonly AssessedImage[],
-  { settings, io, directory, ending }: PromoteRun,
+  { settings, io, directory, ending, demands }: PromoteRun,
 ): Promise<number> {
   const place = join(directory, 'next');
   await mkdir(place);
   const given = toTargetSettings(settings);
   const target = await openTarget(settings.to ?? '', given, io, place, ending);
   try {
-    const queue = await findQueued(images, target);
+    const queue = await findQueued(images, target, demands.length > 0);
     const { location, branch } = target.repository;
     const to = `${location} (${branch})`;
     const text =
@@ -68,6 +69,7 @@ export async function listQueue(
 async function findQueued(
   images: readonly AssessedImage[],
   target: OpenTarget,
+  hasDemands: boolean,
 ): Promise<readonly QueuedImage[]> {
   const { repository, policy, judge } = target;
   const places = images.flatMap(({ image }) =>
@@ -86,7 +88,10 @@ async function findQueued(
       return scope.signedBy.filter((wanted) => !there.some(({ meets }) => meets.includes(wanted)));
     });
     if (lacking.length === 0) return [];
-    const status = missingOf(assessed).length > 0 ? 'waiting' : 'ready';
+    const isReady = hasDemands
+      ? missingOf(assessed).length === 0
+      : signersOfAll(assessed).length > 0;
+    const status = isReady ? 'ready' : 'waiting';
     return [{ assessed, status, toSign: [...new Set(lacking)].map(fingerprintsOf) }];
   });
 }

@@ -2,6 +2,7 @@
 // wanted, and only what has arrived is signed.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findScope } from '../../generator/policy/policy.ts';
 import { foreseeRefusals } from '../../signing/sign/foresee-refusals.ts';
 import { Gpg } from '../../signing/sign/gpg.ts';
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
@@ -47,8 +48,9 @@ export async function promoteImages(
     tellCompanions(images, io);
     const report = await promoteFound(assessed, run, signing);
     await write(io.stdout, formatPromoted(report, settings.format === 'json', io));
-    const { signed } = report;
+    const { signed, failure } = report;
     if (signed.served instanceof Error) throw signed.served;
+    if (failure !== undefined) throw failure;
     return hasRefused(signed) ? 1 : 0;
   } finally {
     await opened.destination.close();
@@ -68,23 +70,69 @@ async function promoteFound(
   const good = images.filter((one) => faults.get(one)?.size === 0);
   const bad = images.filter((one) => faults.get(one)?.size !== 0);
   const leavesOut = settings['keep-going'] && good.length > 0;
-  const isProposal = settings['pull-request'];
-  const copies = new ImageCopies({ ...run, policy: run.stage.policy, isProposal });
+  const copies = new ImageCopies({
+    ...run,
+    policy: run.stage.policy,
+    willBeAccepted: async ({ image }) => willBeAccepted(image, signing),
+  });
   const refusals = new Map([...faults.values()].flatMap((one) => Array.from(one)));
   if (bad.length > 0 && !leavesOut) {
     return {
       images,
       copies: copies.outcomes,
       signed: describeHeld(images, made, refusals, signing),
+      failure: undefined,
     };
   }
   const signed = await signCopied(good, made, copies, run, signing);
+  // What is pushed is told whatever comes of the tags.
+  const failure = await copies.moveTags(namesOfSigned(good, signed)).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   const left = describeHeld(bad, made, refusals, signing).signatures;
   const isHeld = hasRefused(signed) && signed.leavesOut !== true;
   const isPart = bad.length > 0 || signed.leavesOut === true;
   const signatures = [...signed.signatures, ...left];
   const whole = { ...signed, signatures, leavesOut: isPart && !isHeld };
-  return { images, copies: copies.outcomes, signed: whole };
+  return { images, copies: copies.outcomes, signed: whole, failure };
+}
+
+/** The images of which every part is signed on the branch now. */
+function namesOfSigned(
+  images: readonly AssessedImage[],
+  { signatures, delivery }: SignReport,
+): ReadonlySet<string> {
+  if (delivery?.proposal !== undefined) return new Set();
+  const done = new Set(
+    signatures.flatMap(({ statement, outcome: { status } }) =>
+      status === 'new' || status === 'there' ? statementId(statement) : [],
+    ),
+  );
+  const whole = images.filter(({ image: { statements } }) =>
+    statements.every((one) => done.has(statementId(one))),
+  );
+  return new Set(whole.map(({ image }) => image.name));
+}
+
+/**
+ * Whether nodes of the next stage accept an image once what this run signs is pushed: each signer whom they ask
+ * for has signed all of it.
+ */
+async function willBeAccepted(
+  { target, statements }: ResolvedPromotion,
+  { destination, key, settings }: SigningRun,
+): Promise<boolean> {
+  for (const { keyring } of findScope(destination.policy, target)?.signedBy ?? []) {
+    const lacking = new Set(statements.map(statementId));
+    for (const { fingerprint } of keyring.keys) {
+      const isOwn = fingerprint === key.fingerprint && !settings['pull-request'];
+      const made = isOwn ? lacking : await destination.findMade(statements, fingerprint);
+      for (const id of made.keys()) lacking.delete(id);
+    }
+    if (lacking.size > 0) return false;
+  }
+  return true;
 }
 
 /** Why parts of an image may not be promoted, by `statementId`; nothing of what is there already. */

@@ -1,11 +1,12 @@
 // `lookaside promote IMAGE… --from SOURCE --to REPO`: images that the right people have signed at one stage are
 // signed for the next one, and copied there if that is wanted. What a server or a repository says counts for
 // nothing: signatures of the stage are verified here, and digests are asked of its registry.
+import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type Stage, StoredStage } from '../../signing/stage/stage.ts';
 import { assertFormat } from '../base/assert-format.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
-import { MissingImageError, UsageError, tellEach } from '../base/usage-error.ts';
+import { MissingImageError, RefusedImageError, UsageError, tellEach } from '../base/usage-error.ts';
 import { NoRulesError } from '../inputs/open-target.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { tellRefused } from '../inputs/tell-refused.ts';
@@ -99,17 +100,39 @@ async function find(run: PromoteRun): Promise<readonly AssessedImage[]> {
     registry,
     (image, error) => passOver(image, error, io),
   );
+  if (!settings.list) assertOneOfEach(images);
   const digests = images.flatMap(({ statements }) => statements.map(({ digestHex }) => digestHex));
   return assessImages(images, all ?? (await stage.read(new Set(digests))), demands);
 }
 
-/** Old images leave registries, and their signatures stay. */
+/** @throws UsageError where different images would have one name in the next stage, by `--map` or by their digests */
+function assertOneOfEach(images: readonly ResolvedPromotion[]): void {
+  const known = new Map<string, ResolvedPromotion>();
+  for (const image of images) {
+    const target = formatReference(image.target);
+    const other = known.get(target);
+    if (other && other.digestHex !== image.digestHex) {
+      const message = `${other.name} and ${image.name} are different images, and both would be ${target}`;
+      throw new UsageError(
+        message,
+        'promote them one by one, or give each a name of its own with --map',
+      );
+    }
+    known.set(target, image);
+  }
+}
+
+/** Old images leave registries, and their signatures stay; of a tag that was moved, nodes may refuse what it names now. */
 function passOver(
   { name, pattern }: NamedPromotion,
   error: unknown,
   { stderr }: ProcessIo,
 ): boolean {
-  if (pattern === undefined || !(error instanceof MissingImageError)) return false;
-  stderr.write(`lookaside: note: ${name} is signed, and its registry does not have it\n`);
+  if (pattern === undefined) return false;
+  if (error instanceof MissingImageError) {
+    stderr.write(`lookaside: note: ${name} is signed, and its registry does not have it\n`);
+  } else if (error instanceof RefusedImageError) {
+    stderr.write(`lookaside: note: ${name} is left out: ${error.message}\n`);
+  } else return false;
   return true;
 }

@@ -1,6 +1,8 @@
 // Who must have signed at the stage, by `--require`.
 import type { KeyInfo } from '../../generator/openpgp/keyring.ts';
+import { describeUnusableKey } from '../../generator/proposal/key-changes.ts';
 import { lacksKeys } from '../../generator/policy/key-faults.ts';
+import type { SignedIdentity } from '../../generator/policy/signed-identity.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { SignerDemand } from '../../signing/stage/signer-demand.ts';
 import type { Settings } from '../base/options.ts';
@@ -30,10 +32,7 @@ export async function readDemands(
 async function readSigner(signer: string, policy: Policy): Promise<readonly SignerDemand[]> {
   if (signer.startsWith(OF_SCOPE)) return readScope(signer.slice(OF_SCOPE.length), policy);
   const [, digits] = FINGERPRINT.exec(signer) ?? [];
-  const wanted =
-    digits === undefined
-      ? ((await readKeys([signer], '--require'))?.keys.map(({ fingerprint }) => fingerprint) ?? [])
-      : [digits.toUpperCase()];
+  const wanted = digits === undefined ? await readFile(signer) : [digits.toUpperCase()];
   const known = policy.keyring?.keys ?? [];
   const unknown = wanted.find((one) => !known.some(({ fingerprint }) => fingerprint === one));
   if (unknown !== undefined) {
@@ -43,6 +42,23 @@ async function readSigner(signer: string, policy: Policy): Promise<readonly Sign
     );
   }
   return [toDemand(known.filter(({ fingerprint }) => wanted.includes(fingerprint)))];
+}
+
+/**
+ * The fingerprints of the keys in a file. A key that is revoked or has expired by this file does not count,
+ * whatever --keys has of it.
+ * @throws UsageError also where none counts
+ */
+async function readFile(path: string): Promise<readonly string[]> {
+  const keyring = await readKeys([path], '--require');
+  const now = new Date();
+  const reasons = new Map(
+    keyring?.keys.map((key) => [key.fingerprint, describeUnusableKey(key, keyring, now)]),
+  );
+  const usable = [...reasons.keys()].filter((one) => reasons.get(one) === undefined);
+  const [reason] = reasons.values();
+  if (usable.length > 0 || reason === undefined) return usable;
+  throw new UsageError(`--require: ${path}: the key ${reason}`, 'name a key that is good');
 }
 
 /** What a scope asks for: with `require: all`, a signature by each of its keys. */
@@ -63,10 +79,15 @@ function readScope(name: string, { scopes }: Policy): readonly SignerDemand[] {
     const { message = '', hint } = lacking.keyFaults?.[0] ?? {};
     throw new UsageError(`--require: the scope ${JSON.stringify(name)}: ${message}`, hint);
   }
-  return scope.signedBy.map(({ keyring }) => toDemand(keyring.keys));
+  return scope.signedBy.map(({ keyring, signedIdentity }) =>
+    toDemand(keyring.keys, signedIdentity),
+  );
 }
 
-function toDemand([first, ...others]: readonly KeyInfo[]): SignerDemand {
-  if (first) return { keys: [first, ...others] };
+function toDemand(
+  [first, ...others]: readonly KeyInfo[],
+  signedIdentity?: SignedIdentity,
+): SignerDemand {
+  if (first) return { keys: [first, ...others], signedIdentity };
   throw new UsageError('--require: expected keys, got none', 'name a file of public keys');
 }

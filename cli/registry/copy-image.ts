@@ -32,6 +32,14 @@ const MAX_OUTPUT = 16 * 1024 * 1024;
 const REJECTED = /Source image rejected: (.*)$/s;
 const CHANGED = /preserve digests|cannot modify|Would invalidate signatures/i;
 
+/** A copy that is one of several between the same two registries. */
+export interface CopiedPiece {
+  /** All that a list names, or the list alone, whose manifests are there already. */
+  readonly parts: 'all' | 'index-only';
+  /** What skopeo needed for these registries; what this copy finds out is added. */
+  readonly flags: string[];
+}
+
 /**
  * Copies an image, `from` by its digest; the signatures that it has stay behind, as they are for the old name.
  * Gives why it may not be copied, undefined where it was.
@@ -41,16 +49,21 @@ export async function copyImage(
   from: DockerReference,
   to: DockerReference,
   options: CopyOptions,
+  { parts, flags }: CopiedPiece = { parts: 'all', flags: [] },
 ): Promise<CopyRefusal | undefined> {
   const { policy, registriesD, authfile, environment, ending } = options;
-  const flags = authfile === undefined ? [] : ['--authfile', authfile];
+  const login = authfile === undefined ? [] : ['--authfile', authfile];
   const head = ['--policy', policy, '--registries.d', registriesD, 'copy'];
-  const how = ['--all', '--preserve-digests', '--remove-signatures', '--quiet'];
+  const how = ['--multi-arch', parts, '--preserve-digests', '--remove-signatures', '--quiet'];
   const places = [from, to].map((image) => `docker://${formatReference(image)}`);
   for (;;) {
     try {
       const limits = { timeLimit: TIME_LIMIT, maxBytes: MAX_OUTPUT };
-      await runSkopeo([...head, ...how, ...flags, ...places], { environment, ending, ...limits });
+      await runSkopeo([...head, ...how, ...login, ...flags, ...places], {
+        environment,
+        ending,
+        ...limits,
+      });
       return undefined;
     } catch (error) {
       if (!(error instanceof SkopeoError)) throw error;

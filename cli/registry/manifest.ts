@@ -39,6 +39,8 @@ export interface Manifest {
   readonly instances: readonly Instance[] | undefined;
   /** How many entries of a list no node can choose: attestations and other companions. */
   readonly companions: number;
+  /** The digests of its entries that are no instances, as far as they are sha256: hexadecimal digits, each once. */
+  readonly others: readonly string[];
 }
 
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
@@ -55,8 +57,10 @@ const manifestSchema = z.looseObject({
 
 /** Attestations and other companions have no platform, or one that no node has. */
 const word = z.string().regex(/^(?!unknown$)[^\s/]+$/);
+const SHA256 = /^sha256:([0-9a-f]{64})$/;
+const descriptorSchema = z.object({ digest: z.string() });
 const instanceSchema = z.object({
-  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  digest: z.string().regex(SHA256),
   mediaType: z.string().optional(),
   platform: z.object({ os: word, architecture: word, variant: z.string().optional() }).nullish(),
 });
@@ -73,17 +77,20 @@ export function parseManifest(untrustedBytes: Uint8Array): Manifest | undefined 
   const isList = mediaType === undefined ? manifests !== undefined : LISTS.has(mediaType);
   return isList
     ? { digestHex, ...readInstances(manifests ?? [], mediaType) }
-    : { digestHex, instances: undefined, companions: 0 };
+    : { digestHex, instances: undefined, companions: 0, others: [] };
 }
 
 /** Of entries for one platform nodes choose the first. */
 function readInstances(
   entries: readonly unknown[],
   type: string | undefined,
-): Required<Pick<Manifest, 'instances' | 'companions'>> {
+): Required<Pick<Manifest, 'instances' | 'companions' | 'others'>> {
   const instances = new Map<string, Instance>();
+  const all = new Set<string>();
   let companions = 0;
   for (const entry of entries) {
+    const [, hex] = SHA256.exec(descriptorSchema.safeParse(entry).data?.digest ?? '') ?? [];
+    if (hex !== undefined) all.add(hex);
     const found = instanceSchema.safeParse(entry);
     // Entries of docker's lists that name no platform are for none.
     if (!found.success || (!found.data.platform && type === DOCKER_LIST)) {
@@ -98,7 +105,8 @@ function readInstances(
     const digestHex = digest.slice('sha256:'.length);
     instances.set(platform, { platform, digestHex, isList: LISTS.has(mediaType) });
   }
-  return { instances: [...instances.values()], companions };
+  for (const { digestHex } of instances.values()) all.delete(digestHex);
+  return { instances: [...instances.values()], companions, others: [...all] };
 }
 
 function parseJson(bytes: Uint8Array): unknown {

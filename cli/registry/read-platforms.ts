@@ -15,6 +15,8 @@ export interface Pulled {
   readonly manifests: readonly PulledManifest[];
   /** How many entries of the list no node can choose: attestations and other companions. */
   readonly companions: number;
+  /** The digests of entries of the list that no node asks for, as far as they can be copied. */
+  readonly others: readonly string[];
 }
 
 export interface PulledManifest extends Pick<Instance, 'digestHex'> {
@@ -117,7 +119,7 @@ function parseAsked(image: DockerReference, untrustedBytes: Uint8Array): Manifes
 }
 
 function toPulled(image: DockerReference, manifest: Manifest, wanted: readonly string[]): Pulled {
-  const { digestHex, instances, companions } = manifest;
+  const { digestHex, instances, companions, others } = manifest;
   const name = formatReference(image);
   if (!instances) {
     if (wanted.length === 0) return toSingle('asked', digestHex);
@@ -125,7 +127,7 @@ function toPulled(image: DockerReference, manifest: Manifest, wanted: readonly s
     throw new UsageError(`${name} is one manifest, not a list for several platforms`, hint);
   }
   const manifests = pick(name, instances, wanted);
-  return { registry: 'asked', list: digestHex, manifests, companions };
+  return { registry: 'asked', list: digestHex, manifests, companions, others };
 }
 
 function toSingle(registry: Pulled['registry'], digestHex: string): Pulled {
@@ -134,6 +136,7 @@ function toSingle(registry: Pulled['registry'], digestHex: string): Pulled {
     list: undefined,
     manifests: [{ platform: null, digestHex }],
     companions: 0,
+    others: [],
   };
 }
 

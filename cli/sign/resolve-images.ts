@@ -18,6 +18,8 @@ export interface Resolution {
   readonly statements: readonly Statement[];
   /** Entries of the list that are not signed, as nodes cannot choose them. */
   readonly companions: number;
+  /** The digests of entries of the list that no node asks for: hexadecimal digits. */
+  readonly others: readonly string[];
 }
 
 export type ResolvedImage = NamedImage & Resolution;
@@ -48,7 +50,7 @@ export async function resolveImages<Image extends NamedImage>(
 
 function toResolved<Image extends NamedImage>(
   image: Image,
-  { list, manifests, companions }: Pulled,
+  { list, manifests, companions, others }: Pulled,
 ): Image & Resolution {
   const { name, identity } = image;
   const state = (part: string | null, digestHex: string): Statement => ({
@@ -59,7 +61,7 @@ function toResolved<Image extends NamedImage>(
   });
   const statements = manifests.map(({ platform, digestHex }) => state(platform, digestHex));
   if (list !== undefined) statements.unshift(state(LIST_PART, list));
-  return { ...image, digestHex: statements[0]?.digestHex ?? '', statements, companions };
+  return { ...image, digestHex: statements[0]?.digestHex ?? '', statements, companions, others };
 }
 
 /**

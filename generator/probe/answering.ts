@@ -33,6 +33,8 @@ export interface NoAnswer {
   readonly message: string;
   /** The first bytes of what is not HTTP/1.1. */
   readonly bytes?: Uint8Array | undefined;
+  /** Whether this machine has no network from which to connect: IPv6 where it has only IPv4. */
+  readonly hasNoRoute?: boolean;
   readonly hops: readonly string[];
 }
 
@@ -135,7 +137,8 @@ export class Answering {
     }
     const message = messageOf(error);
     if (!isProtocolFault(error)) {
-      return { failed: phase === 'open' ? 'closed' : phase, message, wasReused };
+      const hasNoRoute = phase === 'connect' && NO_ROUTE.some((code) => hasCode(error, code));
+      return { failed: phase === 'open' ? 'closed' : phase, message, wasReused, hasNoRoute };
     }
     const raw = 'rawPacket' in error ? error.rawPacket : undefined;
     const bytes = Buffer.isBuffer(raw) ? raw : undefined;
@@ -144,6 +147,8 @@ export class Answering {
 }
 
 const NOTHING = new Uint8Array();
+/** What the system says without asking anybody. */
+const NO_ROUTE = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 /** Whether Node's parser of HTTP gave up. */
 function isProtocolFault(error: unknown): error is Error {

@@ -70,6 +70,13 @@ export class AddressProbe {
     );
   }
 
+  /** Whether it is this machine that has no way to it. */
+  get hasNoRoute(): boolean {
+    return (
+      this.missing !== undefined && !isAnswer(this.missing) && this.missing.hasNoRoute === true
+    );
+  }
+
   /** Asks for what is not there, in several ways. */
   async run(): Promise<void> {
     if (this.options.store.url.protocol === 'https:') {

@@ -349,16 +349,12 @@ export function createProbeFinding(
 
 const ORDER: readonly ProbeSeverity[] = ['fails', 'risk', 'note'];
 
-/** Findings that say the same of several addresses become one; the worst come first. `risks` are no more than that. */
-export function mergeFindings(
-  findings: readonly ProbeFinding[],
-  risks: readonly ProbeFindingCode[],
-): readonly ProbeFinding[] {
+/** Findings that say the same of several addresses become one; the worst come first. */
+export function mergeFindings(findings: readonly ProbeFinding[]): readonly ProbeFinding[] {
   const merged = new Map<string, ProbeFinding>();
   for (const finding of findings) {
-    const severity = risks.includes(finding.code) ? 'risk' : finding.severity;
-    const key = JSON.stringify([finding.code, severity, finding.image]);
-    const before = merged.get(key) ?? { ...finding, severity };
+    const key = JSON.stringify([finding.code, finding.severity, finding.image]);
+    const before = merged.get(key) ?? finding;
     const addresses = [...new Set([...before.addresses, ...finding.addresses])];
     merged.set(key, { ...before, addresses });
   }

@@ -137,9 +137,10 @@ class StoreProbe {
 
   #report(): ProbeReport {
     const isReachable = this.#probes.some((probe) => probe.isReachable);
-    const all = [...this.#findings, ...this.#probes.flatMap(({ findings }) => findings)];
-    // Nodes go on to an address that answers.
-    const findings = mergeFindings(all, isReachable ? ['unreachable'] : []);
+    const found = this.#probes.flatMap((probe) =>
+      probe.findings.map((one) => soften(one, probe, isReachable)),
+    );
+    const findings = mergeFindings([...this.#findings, ...found]);
     const read = [...this.#images.values()][0] ?? [];
     return {
       url: formatShownAddress(this.#store),
@@ -162,4 +163,10 @@ class StoreProbe {
     if (findings.some(({ severity }) => severity === 'fails')) return 'fails-pulls';
     return this.#isUnfinished ? 'unfinished' : 'good';
   }
+}
+
+/** Nodes go on to an address that answers. Of one to which this machine has no way, nothing is known. */
+function soften(finding: ProbeFinding, probe: AddressProbe, isReachable: boolean): ProbeFinding {
+  if (finding.code !== 'unreachable' || !isReachable) return finding;
+  return { ...finding, severity: probe.hasNoRoute ? 'note' : 'risk' };
 }

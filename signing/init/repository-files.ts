@@ -35,6 +35,13 @@ export const PIPELINES: Readonly<Record<Forge, string>> = {
   gitea: '.gitea/workflows/check-signatures.yml',
 };
 
+/** Gitea has regular expressions where others have patterns, and passes over what is none. */
+const OWNERS: Readonly<Record<Forge, string>> = {
+  github: 'codeowners',
+  gitlab: 'codeowners',
+  gitea: 'codeowners-gitea',
+};
+
 export interface RepositoryOptions {
   readonly forge: Forge;
   /** Without scopes, the configuration is an example. */
@@ -56,7 +63,7 @@ export function listRepositoryFiles(
     { path: ATTRIBUTES, text: readTemplate('gitattributes') },
     { path: 'README.md', text: formatReadme(sections) },
     { path: PIPELINES[forge], text: readTemplate(`${forge}.yml`) },
-    ...(isStage ? [{ path: CODEOWNERS, text: readTemplate('codeowners') }] : []),
+    ...(isStage ? [{ path: CODEOWNERS, text: readTemplate(OWNERS[forge]) }] : []),
     { path: `${KEY_DIRECTORY_NAME}/README.md`, text: readTemplate('keys.md') },
     ...listKeys(scopes),
     // Last: what it names is there before it is.

@@ -28,7 +28,9 @@ export async function fetchServed(
   if (ending?.aborted) stop();
   ending?.addEventListener('abort', stop);
   try {
-    const response = await fetch(`${store}/${encodeURI(location)}`, { signal: stopping.signal });
+    const { address, headers } = splitLogin(store);
+    const url = `${address}/${encodeURI(location)}`;
+    const response = await fetch(url, { headers, signal: stopping.signal });
     const { status } = response;
     if (status !== 200) {
       await response.body?.cancel();
@@ -40,6 +42,23 @@ export async function fetchServed(
     clearTimeout(timer);
     ending?.removeEventListener('abort', stop);
   }
+}
+
+/** The address of a store without the name and the password that it may have, as nodes send them. */
+function splitLogin(store: string): {
+  readonly address: string;
+  readonly headers: Readonly<Record<string, string>>;
+} {
+  const { username, password } = new URL(store);
+  const address = withoutLogin(store);
+  if (username === '' && password === '') return { address, headers: {} };
+  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+  return { address, headers: { authorization: `Basic ${login.toString('base64')}` } };
+}
+
+/** The address of a store, for people and logs. */
+export function withoutLogin(store: string): string {
+  return store.replace(/^(https?:\/\/)[^/]*@/i, '$1');
 }
 
 /** The body of an answer; undefined for one that no signature is as large as. */

@@ -1,12 +1,15 @@
 // Who must have signed an image before it is promoted: for its list, and for each of its platforms.
 import type { Signature } from '../../generator/gate/judge.ts';
 import type { KeyInfo } from '../../generator/openpgp/keyring.ts';
-import type { DockerReference } from '../../generator/terms/image-name.ts';
+import { type SignedIdentity, matchesIdentity } from '../../generator/policy/signed-identity.ts';
+import { type DockerReference, parseDockerReference } from '../../generator/terms/image-name.ts';
 import { type BadFile, type Stage, countsFor } from './stage.ts';
 
 /** A signature by one of these keys is demanded. */
 export interface SignerDemand {
   readonly keys: readonly [KeyInfo, ...KeyInfo[]];
+  /** Under which names it counts, where a scope says more than the scope of the image. */
+  readonly signedIdentity?: SignedIdentity | undefined;
 }
 
 /** Somebody who has signed a manifest. */
@@ -42,7 +45,8 @@ export async function assess(
       signature.claims.manifestDigest === `sha256:${digestHex}` &&
       countsFor(stage.policy, image, signature),
   );
-  const isMet = ({ keys }: SignerDemand): boolean => counting.some((one) => isByAny(one, keys));
+  const meets = (demand: SignerDemand): readonly Signature[] =>
+    counting.filter((signature) => meetsDemand(signature, demand, image));
   const names = new Map(
     stage.policy.keyring?.keys.map((key) => [key.fingerprint, nameOfSigner(key)]),
   );
@@ -55,14 +59,21 @@ export async function assess(
   }
   return {
     signers: [...signers.values()],
-    missing: demands.filter((demand) => !isMet(demand)),
-    proof: counting.filter((one) => demands.some(({ keys }) => isByAny(one, keys))),
+    missing: demands.filter((demand) => meets(demand).length === 0),
+    proof: [...new Set(demands.flatMap(meets))],
     bad,
   };
 }
 
-function isByAny({ signer }: Signature, keys: readonly KeyInfo[]): boolean {
-  return keys.some(({ fingerprint }) => fingerprint === signer?.primaryFingerprint);
+function meetsDemand(
+  { signer, claims }: Signature,
+  { keys, signedIdentity }: SignerDemand,
+  image: DockerReference,
+): boolean {
+  if (!keys.some(({ fingerprint }) => fingerprint === signer?.primaryFingerprint)) return false;
+  if (signedIdentity === undefined) return true;
+  const identity = parseDockerReference(claims.dockerReference);
+  return identity !== undefined && matchesIdentity(signedIdentity, image, identity);
 }
 
 /** Its first user ID, or its fingerprint. */

@@ -11,7 +11,7 @@ import { type DockerReference, parseDockerReference } from '../../generator/term
 import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
 import { isRejection } from '../../generator/terms/rejection.ts';
 import { SigningError } from '../signing-error.ts';
-import { fetchServed } from './fetch-served.ts';
+import { fetchServed, withoutLogin } from './fetch-served.ts';
 
 /** A file of a stage that counts for nothing, and why. */
 export interface BadFile {
@@ -120,7 +120,10 @@ export class ServedStage implements Stage {
         const reason = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
         const hint =
           'give the address that nodes have for the store, and see that it can be reached';
-        throw new SigningError(`cannot ask ${store}: ${messageOf(reason)}`, { hint, cause });
+        throw new SigningError(`cannot ask ${withoutLogin(store)}: ${messageOf(reason)}`, {
+          hint,
+          cause,
+        });
       },
     );
     if ('bytes' in served) return served.bytes;
@@ -128,8 +131,8 @@ export class ServedStage implements Stage {
     const hint = 'nodes fail here too; give the address that they have for the store';
     throw new SigningError(
       served.status === 200
-        ? `${store}: ${path} is larger than a signature`
-        : `${store}: expected a signature or 404 for ${path}, got ${served.status}`,
+        ? `${withoutLogin(store)}: ${path} is larger than a signature`
+        : `${withoutLogin(store)}: expected a signature or 404 for ${path}, got ${served.status}`,
       { hint },
     );
   }

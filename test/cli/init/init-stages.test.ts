@@ -64,7 +64,13 @@ describeWith(['git', 'gpg'], 'lookaside init --stages', () => {
     assert.ok(lines.every((line) => /^\S+ +@\S+$/.test(line)));
     // The last line that fits counts: what decides about keys stands behind the line for all else.
     assert.match(lines[0] ?? '', /^\* /);
-    for (const path of ['/lookaside.yaml', '/keys/', '/CODEOWNERS', '/.github/']) {
+    for (const path of [
+      '/lookaside.yaml',
+      '/keys/',
+      '/CODEOWNERS',
+      '/.github/',
+      '/.gitlab-ci.yml',
+    ]) {
       assert.ok(
         lines.some((line) => line.startsWith(`${path} `)),
         path,
@@ -72,6 +78,38 @@ describeWith(['git', 'gpg'], 'lookaside init --stages', () => {
     }
     const readme = await readFile(join(place, 'README.md'), 'utf8');
     assert.match(readme, /require: all/);
+  });
+
+  it('says who approves in the form that Gitea and Forgejo read', async () => {
+    await init('--stages', '--forge', 'gitea', ...scopes());
+    const owners = await readFile(join(place, 'CODEOWNERS'), 'utf8');
+    // As models/issues/pull.go of Gitea reads it, TokenizeCodeOwnersLine and ParseCodeOwnersLine.
+    const rules = owners.split('\n').flatMap((line) => {
+      const [pattern, owner, ...more] = line
+        .replace(/(?<!\\)#.*$/, '')
+        .split(' ')
+        .filter((word) => word !== '')
+        .map((word) => word.replaceAll(/\\(.)/g, '$1'));
+      if (pattern === undefined) return [];
+      assert.deepEqual(more, []);
+      const isNegative = pattern.startsWith('!');
+      const form = new RegExp(`^${pattern.replace(/^!/, '')}$`);
+      return { owner, fits: (path: string) => form.test(path) !== isNegative };
+    });
+    const ownersOf = (path: string) =>
+      rules.filter(({ fits }) => fits(path)).map(({ owner }) => owner);
+    const signature = `team/app@sha256=${'0'.repeat(64)}/signature-1`;
+    for (const path of [signature, `keys@sha256=${'0'.repeat(64)}/signature-1`, 'README.md']) {
+      assert.deepEqual(ownersOf(path), ['@example/release'], path);
+    }
+    for (const path of [
+      'lookaside.yaml',
+      'keys/a.asc',
+      'CODEOWNERS',
+      '.gitea/workflows/check-signatures.yml',
+    ]) {
+      assert.deepEqual(ownersOf(path), ['@example/security'], path);
+    }
   });
 
   it('changes nothing when it is run again, and shows an example without keys', async () => {

@@ -87,6 +87,10 @@ describeWith(['gpg', 'git'], 'the command line of promote', () => {
       [await complete([], ['--list', '--dry-run']), /--list and --dry-run exclude each other/],
       [await complete([], ['--format', 'sarif']), /promote does not support the format sarif/],
       [await complete([], ['--map', 'dev.example']), /--map: expected FROM=TO/],
+      [
+        await complete([], ['--map', 'dev.example=b.example']),
+        /--map: expected each FROM once, got "dev.example=b.example" beside dev.example=example.com/,
+      ],
       [await complete([], [], ['Team/App']), /expected an image, got "Team\/App"\nhint: write it/],
       [await complete([], [], [`${IMAGE}@sha512:${'a'.repeat(128)}`]), /expected a sha256 digest/],
     ];
@@ -122,6 +126,18 @@ describeWith(['gpg', 'git'], 'the command line of promote', () => {
     for (const [signer_, said] of all) {
       await assertRefused(await complete(['--require'], ['--require', signer_]), said);
     }
+  });
+
+  it('demands no key that is revoked by the file of --require, whatever --keys has of it', async () => {
+    const gone = await signer.makeKey({ algorithm: 'ed25519' });
+    const [old, revoked] = [join(directory(), 'old.asc'), join(directory(), 'revoked.asc')];
+    await signer.exportKeys(old, gone);
+    await signer.revoke(gone);
+    await signer.exportKeys(revoked, gone);
+    await assertRefused(
+      await complete(['--keys', '--require'], ['--keys', old, '--require', revoked]),
+      /--require: .*revoked\.asc: the key .* is revoked: nodes refuse what it signed\nhint: /,
+    );
   });
 
   it('takes scopes of the configuration, and names those that there are', async () => {

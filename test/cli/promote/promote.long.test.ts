@@ -1,12 +1,13 @@
 // What `lookaside promote` does between two stages that work, each with a registry and a signature repository.
 // What goes wrong is in promote-faults.long.test.ts; three stages with nodes, in test/e2e/stages.long.test.ts.
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../kit/process/run.ts';
+import { run, runOrThrow } from '../../kit/process/run.ts';
 import { useLookaside } from '../../kit/program/use-lookaside.ts';
 import { TwoStages } from '../../kit/push/stages.ts';
 import type { PushedImage } from '../../kit/registry/registry.ts';
+import { formatLocation } from '../../kit/signer/signature-tree.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
@@ -240,6 +241,154 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
     const second = await promote([image.reference, '--pull-request']);
     assert.deepEqual(statusesOf(second), ['proposed']);
     assert.equal(second.proposal?.isEarlier, true);
+  }).timeout(LIMIT);
+
+  it('copies attestations, which nobody signs', async () => {
+    const image = await stages.dev.registry.pushImage({
+      repository: 'team/attested',
+      tag: '1.0',
+      architectures: ['amd64', 's390x'],
+      isAttested: true,
+    });
+    for (const by of ['dev', 'tester'] as const) await stages.dev.sign(by, [image.reference]);
+    const { signatures, promotions } = await promote([image.reference, '--copy']);
+    assert.deepEqual(
+      signatures.map(({ part, status }) => [part, status]),
+      [
+        ['list', 'new'],
+        ['linux/amd64', 'new'],
+        ['linux/s390x', 'new'],
+      ],
+    );
+    assert.deepEqual(promotions[0]?.copy, { status: 'copied' });
+    for (const digest of [image.digest, ...image.instances.values()]) {
+      assert.ok(await isCopied(`${toNext(image.name)}@${digest}`), digest);
+    }
+    const again = await promote([image.reference, '--copy']);
+    assert.deepEqual(again.promotions[0]?.copy, { status: 'there' });
+  }).timeout(LIMIT);
+
+  /** What the next stage has under the name of an image. */
+  async function digestThere(name: string): Promise<string> {
+    const args = ['inspect', '--tls-verify=false', '--format', '{{.Digest}}'];
+    return (await runOrThrow('skopeo', [...args, `docker://${toNext(name)}`])).stdout.trim();
+  }
+
+  describe('of a tag that nodes of the next stage pull', () => {
+    let old: PushedImage;
+    let image: PushedImage;
+    let count = 0;
+    beforeEach(async () => {
+      count += 1;
+      old = await stages.dev.pushImage(`moving/app${count}`, 'latest');
+      await stages.dev.registry.copy(old.reference, toNext(old.reference));
+      image = await stages.dev.pushImage(`moving/app${count}`, 'latest');
+      for (const by of ['dev', 'tester'] as const) await stages.dev.sign(by, [image.reference]);
+    });
+
+    it('moves it once the signature is pushed, and not before', async () => {
+      const hooks = join(stages.next.remote.path, 'hooks');
+      await mkdir(hooks, { recursive: true });
+      const hook = join(hooks, 'pre-receive');
+      await writeFile(hook, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+      try {
+        const from = await stages.fromDev('dev');
+        const { code } = await stages.promote([image.reference, ...from, '--copy']);
+        assert.notEqual(code, 0);
+        assert.equal(await digestThere(image.reference), old.digest);
+      } finally {
+        await rm(hook);
+      }
+      const { promotions } = await promote([image.reference, '--copy']);
+      assert.deepEqual(promotions[0]?.copy, { status: 'copied' });
+      assert.equal(await digestThere(image.reference), image.digest);
+    }).timeout(LIMIT);
+
+    it('leaves it until everybody has signed', async () => {
+      const host = stages.next.registry.host;
+      await stages.next.accept(['qa', 'release'], { require: 'all' });
+      try {
+        const one = await promote([image.reference, '--copy'], 1);
+        assert.equal(one.promotions[0]?.copy?.code, 'tag-in-use');
+        assert.equal(await digestThere(image.reference), old.digest);
+        assert.deepEqual(statusesOf(await promote([image.reference])), ['new']);
+        const both = await promote([image.reference, '--copy'], 0, 'release');
+        assert.deepEqual(both.promotions[0]?.copy, { status: 'copied' });
+        assert.equal(await digestThere(image.reference), image.digest);
+      } finally {
+        await stages.next.accept(['qa', 'release'], {}, host);
+      }
+    }).timeout(LIMIT);
+
+    it('moves it for the same command once the proposal is merged', async () => {
+      const command = [image.reference, '--pull-request', '--copy'];
+      const taken = await promote(command, 1);
+      assert.equal(taken.promotions[0]?.copy?.code, 'tag-in-use');
+      await promote([image.reference, '--pull-request']);
+      const branch = await stages.next.remote.gitBare(
+        'for-each-ref',
+        '--sort=-creatordate',
+        '--count=1',
+        '--format=%(refname)',
+        'refs/heads/lookaside/',
+      );
+      await stages.next.remote.gitBare('update-ref', 'refs/heads/main', branch);
+      const { promotions } = await promote(command);
+      assert.deepEqual(promotions[0]?.copy, { status: 'copied' });
+      assert.equal(await digestThere(image.reference), image.digest);
+    }).timeout(LIMIT);
+  });
+
+  it('is an error for different images that would have one name', async () => {
+    const [one, two] = await Promise.all(
+      ['a', 'b'].map(async (name) => stages.dev.pushImage(`${name}/app`, '1.0')),
+    );
+    assert.ok(one && two);
+    const { host } = stages.dev.registry;
+    const maps = ['a', 'b'].flatMap((name) => ['--map', `${host}/${name}=example.com/team`]);
+    const from = await stages.fromDev('dev');
+    const { code, stderr } = await stages.promote([one.reference, two.reference, ...from, ...maps]);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /a\/app:1.0 and .*\/b\/app:1.0 are different images, and both would be example.com\/team\/app:1.0\nhint: /,
+    );
+  });
+
+  it('lists as waiting what nobody has signed under the digest that its tag has now', async () => {
+    const image = await stages.dev.pushImage('moved/app', '1.0');
+    await stages.dev.sign('dev', [image.reference]);
+    await stages.dev.pushImage('moved/app', '1.0');
+    const keys = ['--keys', await stages.dev.keyFile('dev')];
+    const from = ['--from', stages.dev.remote.path, ...keys];
+    const list = [`${image.name}:*`, ...from, '--list', '--format', 'json'];
+    const { code, stdout, stderr } = await stages.promote(list);
+    assert.equal(code, 0, stderr);
+    const { images } = JSON.parse(stdout) as Queue;
+    assert.deepEqual(
+      images.map(({ status }) => status),
+      ['waiting'],
+    );
+  }).timeout(LIMIT);
+
+  it('passes over what a pattern finds and no node could pull', async () => {
+    const { registry, remote, signer, keys } = stages.dev;
+    const odd = await registry.pushImage({
+      repository: 'odd/app',
+      tag: '1.0',
+      architectures: ['unknown'],
+      isAttested: true,
+    });
+    const claims = { dockerReference: odd.reference, manifestDigest: odd.digest };
+    const bytes = await signer.sign(keys.dev, claims);
+    await remote.git('pull', '--quiet', '--ff-only', 'origin', 'main');
+    await remote.publish({ [formatLocation('odd/app', odd.digest, 1)]: bytes });
+    const from = await stages.fromDev('dev');
+    const { code, stderr } = await stages.promote([`${odd.name}:*`, ...from, '--list']);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /note: .*\/odd\/app:1.0 is left out: the list of .* names no platform /);
+    const named = await stages.promote([odd.reference, ...from]);
+    assert.equal(named.code, 1);
   }).timeout(LIMIT);
 
   it('passes over what a pattern finds and the registry no longer has', async () => {

@@ -281,6 +281,20 @@ describe('the probe', () => {
     assert.equal(report.verdict, 'good');
   });
 
+  it('only notes an address to which this machine has no way, beside one that answers', async () => {
+    const { port } = await start({ files: one });
+    // The system lets nobody connect to a group of machines.
+    const report = await probeAt(`http://localhost:${port}`, {
+      lookup: async () => ['224.0.0.1', '127.0.0.1'],
+    });
+    assert.deepEqual(codesOf(report), ['note unreachable']);
+    assert.deepEqual(report.findings[0]?.addresses, ['224.0.0.1']);
+    const alone = await probeAt(`http://localhost:${port}`, {
+      lookup: async () => ['224.0.0.1'],
+    });
+    assert.deepEqual([alone.verdict, codesOf(alone)], ['unreachable', ['fails unreachable']]);
+  });
+
   it('ends when it is told to', async () => {
     const ending = new AbortController();
     const plant: Plant = () => ending.abort(new Error('stopped'));

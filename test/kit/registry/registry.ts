@@ -11,6 +11,8 @@ export interface PushImageOptions {
   readonly tag: string;
   /** This machine's alone unless told; several make a list. */
   readonly architectures?: readonly string[];
+  /** Whether its list has attestations too. */
+  readonly isAttested?: boolean;
 }
 
 export interface PushedImage extends ScratchImage {
@@ -64,9 +66,9 @@ export async function startRegistry({ isPrivate }: RegistryOptions = {}): Promis
 
   return {
     host,
-    async pushImage({ repository, tag, architectures }) {
+    async pushImage({ repository, tag, architectures, isAttested }) {
       const layout = await makeTemporary();
-      const image = await writeScratchImage(layout, architectures);
+      const image = await writeScratchImage(layout, architectures, isAttested);
       const name = `${host}/${repository}`;
       const reference = `${name}:${tag}`;
       const copy = ['copy', '--all', '--preserve-digests', '--dest-tls-verify=false'];

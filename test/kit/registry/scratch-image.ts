@@ -9,6 +9,9 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32:
 /** This machine's architecture, in the words of image manifests. */
 export const architecture = GO_ARCHITECTURES[process.arch] ?? process.arch;
 
+/** The platform of what is no image. */
+const UNKNOWN = 'unknown';
+
 export interface ScratchImage {
   /** The manifest's digest, or with several architectures the list's: `sha256:HEX`. */
   readonly digest: string;
@@ -24,11 +27,12 @@ interface Descriptor {
 
 /**
  * Writes an OCI layout with one new image, unlike any other, into `directory`: a single manifest,
- * or for two and more architectures a list of them.
+ * or for two and more architectures a list of them, with an attestation for each as BuildKit makes it if told.
  */
 export async function writeScratchImage(
   directory: string,
   architectures: readonly string[] = [architecture],
+  isAttested = false,
 ): Promise<ScratchImage> {
   const blobs = join(directory, 'blobs', 'sha256');
   await mkdir(blobs, { recursive: true });
@@ -43,8 +47,9 @@ export async function writeScratchImage(
   const emptyTar = Buffer.alloc(1024);
   const layer = await put(`${OCI}.layer.v1.tar+gzip`, gzipSync(emptyTar));
   const manifests: (Descriptor & { platform: { architecture: string; os: string } })[] = [];
-  for (const name of architectures) {
-    const platform = { architecture: name, os: 'linux' };
+  const all = isAttested ? architectures.flatMap((name) => [name, UNKNOWN]) : architectures;
+  for (const name of all) {
+    const platform = { architecture: name, os: name === UNKNOWN ? UNKNOWN : 'linux' };
     const config = await put(`${OCI}.config.v1+json`, {
       ...platform,
       config: { Labels: { unique: randomUUID() } },

@@ -14,8 +14,14 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { PlacingJudge } from '../../../generator/gate/placing-judge.ts';
 import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
-import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
-import { formatReference } from '../../../generator/policy/signed-identity.ts';
+import {
+  type Policy,
+  type SignedBy,
+  createPolicy,
+  createScope,
+  createSimplePolicy,
+} from '../../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY, formatReference } from '../../../generator/policy/signed-identity.ts';
 import { loadStore } from '../../../generator/store/load-store.ts';
 import type { DockerReference } from '../../../generator/terms/image-name.ts';
 import { type SignerDemand, assess } from '../../../signing/stage/signer-demand.ts';
@@ -156,6 +162,31 @@ describeWith(['gpg', 'gpgv'], 'a stage', () => {
     );
   }).timeout(120_000);
 
+  it('counts for a scope only what its rule for names takes', async () => {
+    const [digest = ''] = DIGESTS;
+    const path = join(signer.home, 'all.gpg');
+    const keyring = await readKeyring([{ path, bytes: await readFile(path) }]);
+    // The scope of the image takes any tag.
+    const rule: SignedBy = {
+      type: 'signedBy',
+      keyring,
+      signedIdentity: { type: 'matchRepository' },
+    };
+    const loose = await createPolicy([createScope('dev.example/team', undefined, [rule])]);
+    const files = place([{ by: 'one', name: 'another tag', digest, under: digest }]);
+    const judgeLoosely = new PlacingJudge({ policy: loose, openMessage, expiryWarning: 0 });
+    const store = await loadStore(snapshotOf(files), judgeLoosely, new Date());
+    const [byOne] = toDemands([['one']]);
+    assert.ok(byOne);
+    const strict: SignerDemand = { ...byOne, signedIdentity: DEFAULT_IDENTITY };
+    const { missing, proof } = await assess(new StoredStage(loose, store), IMAGE, digest, [
+      byOne,
+      strict,
+    ]);
+    assert.deepEqual(missing, [strict]);
+    assert.equal(proof.length, 1);
+  });
+
   it('says which images it has, by the names that are signed with keys that count', async () => {
     const all: readonly Planted[] = PEOPLE.flatMap((by) =>
       DIGESTS.map((digest) => ({ by, name: 'own' as const, digest, under: digest })),
@@ -211,11 +242,11 @@ describeWith(['gpg', 'gpgv'], 'a stage', () => {
       await once(server, 'close');
     });
 
-    const open = (): Stage =>
+    const open = (address = store): Stage =>
       new ServedStage({
         policy,
         judge: judge(),
-        store,
+        store: address,
         ending: new AbortController().signal,
         now: () => new Date(),
       });
@@ -237,6 +268,23 @@ describeWith(['gpg', 'gpgv'], 'a stage', () => {
     const behind = (): void => {
       files = place([good, good]);
     };
+
+    it('is given the name and the password of the address, as nodes give them, and nobody else is', async () => {
+      behind();
+      const given: (string | undefined)[] = [];
+      answer = ({ headers: { authorization } }, response) => {
+        given.push(authorization);
+        response.writeHead(given.length === 1 ? 404 : 500).end();
+      };
+      const address = store.replace('//', '//me:s%40cret@');
+      const { missing } = await assess(open(address), IMAGE, digest, toDemands([['one']]));
+      assert.equal(missing.length, 1);
+      const login = Buffer.from('me:s@cret').toString('base64');
+      assert.deepEqual(given, [`Basic ${login}`]);
+      await assert.rejects(assess(open(address), IMAGE, digest, []), {
+        message: new RegExp(`^${store}: expected a signature or 404`),
+      });
+    });
 
     const BAD: readonly (readonly [string, Buffer])[] = [
       ['a page of the web', Buffer.from('<html></html>')],
