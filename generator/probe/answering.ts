@@ -90,6 +90,12 @@ export class Answering {
         reject(error);
       });
       this.#sent.once('response', resolve);
+      // A status of 101, which nobody has asked for; unheard, Node would drop the connection and say nothing.
+      this.#sent.once('upgrade', (response, socket) => {
+        socket.destroy();
+        resolve(response);
+      });
+      this.#sent.once('close', () => reject(new Error('the connection was closed')));
       this.#sent.end();
     });
   }

@@ -361,8 +361,8 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
     await stages.dev.pushImage('moved/app', '1.0');
     const keys = ['--keys', await stages.dev.keyFile('dev')];
     const from = ['--from', stages.dev.remote.path, ...keys];
-    const list = [`${image.name}:*`, ...from, '--list', '--format', 'json'];
-    const { code, stdout, stderr } = await stages.promote(list);
+    const args = [`${image.name}:*`, ...from, '--list', '--format', 'json'];
+    const { code, stdout, stderr } = await stages.promote(args);
     assert.equal(code, 0, stderr);
     const { images } = JSON.parse(stdout) as Queue;
     assert.deepEqual(

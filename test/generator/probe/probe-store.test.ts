@@ -64,6 +64,9 @@ const silentForImages: Plant = (request, _response, right) => {
 
 const atThree = async (): Promise<readonly string[]> => ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
 
+const changeProtocol: Plant = ({ socket }) =>
+  void socket.write('HTTP/1.1 101 Changed\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n');
+
 describe('the probe', () => {
   let started: PlantedStore[] = [];
   afterEach('stop the stores', async () => {
@@ -279,6 +282,12 @@ describe('the probe', () => {
     assert.deepEqual(codesOf(report), ['risk unreachable']);
     assert.deepEqual(report.findings[0]?.addresses, ['::1']);
     assert.equal(report.verdict, 'good');
+  });
+
+  it('ends where a store changes to another protocol that nobody asked for', async () => {
+    const report = await probeOf({ plant: changeProtocol }, {});
+    assert.deepEqual(codesOf(report), ['fails unexpected-status']);
+    assert.equal(report.findings[0]?.got, '101, expected 404');
   });
 
   it('only notes an address to which this machine has no way, beside one that answers', async () => {
