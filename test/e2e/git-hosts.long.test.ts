@@ -199,8 +199,9 @@ describeWith(['git', 'git-http-backend', 'sshd', 'openssl', 'apache2'], 'git hos
       assert.equal((await ask(server.baseUrl, 'GET', `/${SECOND}`)).status, 200),
     );
     const took = performance.now() - startedAt;
-    assert.ok(took < 20_000, `${took} ms`);
-    assert.equal((await readStatus(server)).lastError, null);
+    assert.ok(took < 60_000, `${took} ms`);
+    // What is served is published before the refresh has come to its end.
+    await eventually(async () => assert.equal((await readStatus(server)).lastError, null));
     await proxy.stop();
   });
 
