@@ -2,7 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { toolPath } from '../../with-tools.ts';
 
-/** A git that gives no file's content (`cat-file --batch`) before it is let go; directories come at once. */
+/**
+ * A git that gives no file's content (`cat-file --batch`) before it is let go, or its directory is removed.
+ * The tree of directories comes at once.
+ */
 export class HeldGit {
   /** With it at first; to be given to a program. */
   readonly searchPath: string;
@@ -23,7 +26,7 @@ export class HeldGit {
 case "$*" in *"cat-file --batch") ;; *) exec ${git} "$@" ;; esac
 while IFS= read -r object; do
   if [ "$(${git} "$1" "$2" cat-file -t "$object")" = blob ]; then
-    while [ ! -e '${gate}' ]; do sleep 0.1; done
+    while [ -d '${bin}' ] && [ ! -e '${gate}' ]; do sleep 0.1; done
   fi
   echo "$object"
 done | ${git} "$@"
