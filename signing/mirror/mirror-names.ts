@@ -25,6 +25,11 @@ export class MirrorNames {
     this.#reversed = renamings.map(({ from, to }) => ({ from: to, to: from }));
   }
 
+  /** Whether anything has another name here. */
+  get isRenaming(): boolean {
+    return this.#renamings.length > 0;
+  }
+
   /** Both names of an image that is given by either of them; undefined where no renaming covers it. */
   find(image: DockerReference): MirroredName | undefined {
     const bare = withoutTag(image);
@@ -68,7 +73,8 @@ function pathOf(prefix: string): string {
   return slash < 0 ? '' : prefix.slice(slash + 1);
 }
 
-function withoutTag(image: DockerReference): DockerReference {
+/** The repository of an image. */
+export function withoutTag(image: DockerReference): DockerReference {
   return { ...image, tag: undefined, digest: undefined };
 }
 

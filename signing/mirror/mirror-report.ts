@@ -7,28 +7,35 @@ import type { Proposal, PushReport } from '../push/push-report.ts';
 import type { WantedDigest } from './mirror-names.ts';
 import type { Doubt } from './upstream.ts';
 
-/** What became of one file of the upstream. */
-export type MirroredFile = {
+/** A file of the upstream that the repository has, or would have. */
+export interface TakenFile {
   /** Under which the upstream has it. */
   readonly number: number;
-} & (
-  | {
-      /** As of a push. Of `there` it may be known by its ETag alone, and then has no signature here. */
-      readonly status: 'new' | 'would-be-new' | 'proposed' | 'there';
-      /** From the root of the repository; undefined where it was not looked up. */
-      readonly path: string | undefined;
-      readonly signature: Signature | undefined;
-    }
-  | {
-      /** `left-out`: good upstream, for a name that is not taken here, beside others that are. */
-      readonly status: 'refused' | 'left-out';
-      /** Who refuses it: the keys of the upstream, or the rules of the repository. */
-      readonly by: 'upstream' | 'target';
-      readonly rejection: Rejection;
-      /** What the upstream has signed; undefined for what is not good by its keys. */
-      readonly signature: Signature | undefined;
-    }
-);
+  /** As of a push. */
+  readonly status: 'new' | 'would-be-new' | 'proposed' | 'there';
+  /** From the root of the repository; undefined where it was not looked up. */
+  readonly path: string | undefined;
+  /** Undefined for what was asked for by its ETag alone. */
+  readonly signature: Signature | undefined;
+}
+
+/** A file of the upstream that does not come here. */
+export interface UntakenFile {
+  readonly number: number;
+  /** `left-out`: good upstream, for a name that is not taken here, beside others that are. */
+  readonly status: 'refused' | 'left-out';
+  /** Who refuses it: the keys of the upstream, or the rules of the repository. */
+  readonly by: 'upstream' | 'target';
+  readonly rejection: Rejection;
+  /** What the upstream has signed; undefined for what is not good by its keys. */
+  readonly signature: Signature | undefined;
+}
+
+export type MirroredFile = TakenFile | UntakenFile;
+
+export function isTaken(file: MirroredFile): file is TakenFile {
+  return file.status !== 'refused' && file.status !== 'left-out';
+}
 
 /** What became of the signatures of one manifest. */
 export interface MirroredDigest {
@@ -86,9 +93,8 @@ export function concludeDigest(
 
 /** A vendor signs one manifest under many names, of which some are of no use here. */
 function leaveOut(file: MirroredFile): MirroredFile {
-  const isOther =
-    file.status === 'refused' && file.by === 'target' && ABOUT_NAMES.has(file.rejection.code);
-  return isOther ? { ...file, status: 'left-out' } : file;
+  if (isTaken(file) || file.by === 'upstream') return file;
+  return ABOUT_NAMES.has(file.rejection.code) ? { ...file, status: 'left-out' } : file;
 }
 
 /** 0: all are there; 1: some are missing or refused; 2: of some the upstream did not say. */

@@ -39,8 +39,7 @@ export async function judgeCandidates(
   const judgeOne = async (candidate: Candidate): Promise<JudgedCandidate> => {
     const { bytes, place, rejection } = candidate;
     const verdict =
-      rejection ??
-      (await (place ? judge.placeAt(place, bytes, now) : judge.place(bytes, now)));
+      rejection ?? (await (place ? judge.placeAt(place, bytes, now) : judge.place(bytes, now)));
     onJudged();
     return isRejection(verdict) ? { candidate, rejection: verdict } : { candidate, ...verdict };
   };
