@@ -105,6 +105,14 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return promote(images, settings, io);
     },
   },
+  mirror: {
+    summary: 'bring the signatures of an upstream store to the signature repository',
+    operands: [],
+    run: async (_operands, settings, io) => {
+      const { mirror } = await import('./mirror/mirror.ts');
+      return mirror(settings, io);
+    },
+  },
   'node-config': {
     summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],

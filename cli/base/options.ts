@@ -44,6 +44,7 @@ export type Command =
   | 'push'
   | 'sign'
   | 'promote'
+  | 'mirror'
   | 'node-config'
   | 'explain'
   | 'init'
@@ -83,7 +84,7 @@ const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain', 'promote'];
 /** Those that talk to a git host. */
-const REMOTE: readonly Command[] = [...READING, 'push', 'sign'];
+const REMOTE: readonly Command[] = [...READING, 'push', 'sign', 'mirror'];
 /** Those that judge what they read, wherever it comes from. */
 const GATING: readonly Command[] = [...READING, 'hook'];
 /** All commands that work with scopes. */
@@ -92,6 +93,7 @@ const SCOPED: readonly Command[] = [
   'push',
   'sign',
   'promote',
+  'mirror',
   'node-config',
   'explain',
   'hook',
@@ -125,6 +127,7 @@ export const OPTIONS = {
       push: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
       sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
       promote: `public keys to verify the signatures of the stage with: ${KEY_FILES}`,
+      mirror: `public keys of the upstream, to verify its signatures with: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -146,9 +149,10 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push', 'sign', 'promote', 'hook', 'probe'],
+    commands: [...JUDGING, 'explain', 'push', 'sign', 'promote', 'mirror', 'hook', 'probe'],
     wording: {
       probe: "a node's policy.json with the keys to verify with, instead of --keys",
+      mirror: "a node's policy.json with the keys of the upstream, instead of --keys",
       promote: "policy.json of the stage's nodes to verify its signatures by, instead of --keys",
       push: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       sign: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
@@ -174,12 +178,13 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: [...GATING, 'push', 'sign'],
+    commands: [...GATING, 'push', 'sign', 'mirror'],
     wording: {
       serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
       push: TARGET_BRANCH,
       sign: TARGET_BRANCH,
       promote: TARGET_BRANCH,
+      mirror: TARGET_BRANCH,
       hook: "branch whose pushes are judged; default: the repository's default branch",
     },
     schema: branch,
@@ -187,10 +192,11 @@ export const OPTIONS = {
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: [...GATING, 'push', 'sign'],
+    commands: [...GATING, 'push', 'sign', 'mirror'],
     wording: {
       push: `subtree of the repository that is published, ${UNSAID}`,
       sign: `subtree of the repository that is published, ${UNSAID}`,
+      mirror: `subtree of the repository that is published, ${UNSAID}`,
       promote: `subtree of the repository of --to that is published, ${UNSAID}`,
       check: 'subtree of the source to check',
       hook: 'subtree of the repository that is published',
@@ -219,6 +225,7 @@ export const OPTIONS = {
     wording: {
       push: 'file with the token for an https:// repository',
       sign: 'file with the token for an https:// repository',
+      mirror: 'file with the token for an https:// repository',
       promote:
         'file with the token for the https:// repository of --to, and for --from at the same host',
     },
@@ -240,6 +247,7 @@ export const OPTIONS = {
     wording: {
       push: 'private key for an ssh repository, the only one that is tried',
       sign: 'private key for an ssh repository, the only one that is tried',
+      mirror: 'private key for an ssh repository, the only one that is tried',
     },
     isPath: true,
     schema: text,
@@ -258,6 +266,7 @@ export const OPTIONS = {
     wording: {
       push: 'authorities (PEM) for an https:// repository; no others are accepted',
       sign: 'authorities (PEM) for an https:// repository; no others are accepted',
+      mirror: 'authorities (PEM) for an https:// repository; no others are accepted',
     },
     isPath: true,
     schema: text,
@@ -266,7 +275,8 @@ export const OPTIONS = {
     argument: 'DIR',
     description:
       'where the clone of a git source, the checkpoint of the store and refused pulls are kept',
-    commands: ['serve'],
+    commands: ['serve', 'mirror'],
+    wording: { mirror: 'where it is kept what is known of the upstream, for the next run' },
     default: '$XDG_STATE_HOME/lookaside',
     isPath: true,
     schema: text,
@@ -274,9 +284,20 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'push', 'sign', 'promote', 'node-config', 'explain', 'probe'],
+    commands: [
+      'check',
+      'show',
+      'push',
+      'sign',
+      'promote',
+      'mirror',
+      'node-config',
+      'explain',
+      'probe',
+    ],
     wording: {
       probe: 'format of the report: text or json',
+      mirror: 'format of the report: text or json',
       show: 'format of the output: text or json',
       push: 'format of the report: text or json',
       sign: 'format of the report: text or json',
@@ -289,6 +310,7 @@ export const OPTIONS = {
       push: ['text', 'json'],
       sign: ['text', 'json'],
       promote: ['text', 'json'],
+      mirror: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
       probe: ['text', 'json'],
@@ -481,7 +503,7 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.gpgvTime]: {
     argument: 'DURATION',
     description: 'processor time that gpgv may spend on one file, in whole seconds',
-    commands: [...GATING, 'show', 'push', 'sign', 'probe'],
+    commands: [...GATING, 'show', 'push', 'sign', 'mirror', 'probe'],
     default: '2s',
     schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
       error: 'expected at least 1s of processor time',
@@ -636,8 +658,10 @@ export const OPTIONS = {
   images: {
     argument: 'FILE',
     description: 'file with an IMAGE on each line; # begins a comment',
-    commands: ['promote', 'probe'],
+    commands: ['promote', 'mirror', 'probe'],
     wording: {
+      mirror:
+        'images to mirror, a line each, whose digests the registry is asked for, all platforms; # begins a comment, - is standard input',
       probe:
         'images whose signatures the store must have, a line each, with their digests: quay.io/team/app@sha256:…; - for standard input',
     },
@@ -683,8 +707,41 @@ export const OPTIONS = {
     argument: 'SOURCE',
     description:
       'signature repository of the stage that images come from: a directory, a git URL or a bundle',
-    commands: ['promote'],
+    commands: ['promote', 'mirror'],
+    wording: {
+      mirror: 'address of the upstream store, as nodes have it in registries.d',
+    },
     schema: text,
+  },
+  digests: {
+    argument: 'FILE',
+    description:
+      'manifests to mirror: IMAGE@sha256:… a line, a digest file of skopeo, a mapping.txt of oc-mirror, or pods as JSON; - for standard input',
+    commands: ['mirror'],
+    isPath: true,
+    schema: text,
+  },
+  'from-refused': {
+    argument: 'URL',
+    description:
+      'running server whose nodes have asked for signatures in vain, by the address of its status listener: these are mirrored',
+    commands: ['mirror'],
+    schema: text,
+  },
+  jobs: {
+    argument: 'N',
+    description: 'how many manifests to read from the upstream at once',
+    commands: ['mirror'],
+    default: '4',
+    schema: wholeNumber(1, 64),
+  },
+  reread: {
+    argument: 'DURATION',
+    description:
+      'how long to leave alone what was read whole and is in the repository; 0s: read all in each run',
+    commands: ['mirror'],
+    default: '1d',
+    schema: duration('a duration like 1d or 12h', Number.MAX_SAFE_INTEGER),
   },
   require: {
     argument: 'SIGNER',
@@ -698,7 +755,11 @@ export const OPTIONS = {
     argument: 'FROM=TO',
     description:
       'name of images in the next stage, for example dev.example.com/team=example.com/team; of several the longest FROM counts',
-    commands: ['promote'],
+    commands: ['promote', 'mirror'],
+    wording: {
+      mirror:
+        'UPSTREAM=LOCAL: under which name nodes get the images here, for example quay.io/vendor=mirror.example.com/vendor; others are left out. Default: all keep their names',
+    },
     repeatable: true,
     schema: renamings,
   },
@@ -736,7 +797,7 @@ export const OPTIONS = {
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain', 'sign', 'promote'],
+    commands: ['explain', 'sign', 'promote', 'mirror'],
     isPath: true,
     schema: text,
   },
@@ -766,20 +827,20 @@ export const OPTIONS = {
   to: {
     argument: 'REPO',
     description: 'signature repository to push to: a git URL, or the path of a repository',
-    commands: ['push', 'sign', 'promote'],
+    commands: ['push', 'sign', 'promote', 'mirror'],
     schema: text,
   },
   'pull-request': {
     description:
       'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
-    commands: ['push', 'sign', 'promote'],
+    commands: ['push', 'sign', 'promote', 'mirror'],
     default: 'false',
     schema: flag,
   },
   forge: {
     argument: 'FORGE',
     description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
-    commands: ['push', 'sign', 'promote', 'init'],
+    commands: ['push', 'sign', 'promote', 'mirror', 'init'],
     wording: {
       init: `git host whose pipelines shall check proposals: ${FORGES.join(', ')}; default: by the name of the remote's host, else github`,
     },
@@ -787,7 +848,7 @@ export const OPTIONS = {
   },
   'dry-run': {
     description: 'say what would be pushed, and push nothing',
-    commands: ['push', 'sign', 'promote'],
+    commands: ['push', 'sign', 'promote', 'mirror'],
     wording: {
       sign: 'say what would be signed, and sign nothing',
       promote: 'say what would be copied and signed, and do neither',
@@ -819,7 +880,7 @@ export const OPTIONS = {
   timeout: {
     argument: 'DURATION',
     description: 'how long to try again while others push too',
-    commands: ['push', 'sign', 'promote', 'probe'],
+    commands: ['push', 'sign', 'promote', 'mirror', 'probe'],
     wording: { probe: 'how long all questions together may take' },
     default: '2m',
     schema: duration('a duration like 2m', LONGEST_TIMER),

@@ -1,17 +1,13 @@
 // Asks a running server why it has no good signature for an image.
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
-import { messageOf } from '../../generator/terms/errors.ts';
 import { toLine, parseUrl } from '../../generator/terms/text.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { STATUS_LISTENER_HINT, askStatusListener } from './ask-status-listener.ts';
 import { type ServerAnswer, answerSchema, refusalSchema } from './explain-answer.ts';
 
 /** Git may take seconds for each image. Milliseconds. */
 const TIME_LIMIT = 120_000;
-/** Far more than a hundred images need. Bytes. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-const HINT = 'give the address of its --status-listen, for example http://localhost:8081';
-const TRUST_HINT = 'name the file of its CA in NODE_EXTRA_CA_CERTS';
 
 /** The address of a running server; undefined for what is a SOURCE. */
 export function parseServer(text: string): URL | undefined {
@@ -23,12 +19,22 @@ export function parseServer(text: string): URL | undefined {
   }
   if (!isServerUrl(text)) return undefined;
   const url = parseUrl(text);
-  if (!url) throw new UsageError(`--server: expected a URL, got ${JSON.stringify(text)}`, HINT);
+  if (!url)
+    throw new UsageError(
+      `--server: expected a URL, got ${JSON.stringify(text)}`,
+      STATUS_LISTENER_HINT,
+    );
   if (url.username !== '' || url.password !== '') {
-    throw new UsageError('--server: expected no user name or password in the URL', HINT);
+    throw new UsageError(
+      '--server: expected no user name or password in the URL',
+      STATUS_LISTENER_HINT,
+    );
   }
   if (/[?#]/.test(text)) {
-    throw new UsageError('--server: expected no query and no fragment in the URL', HINT);
+    throw new UsageError(
+      '--server: expected no query and no fragment in the URL',
+      STATUS_LISTENER_HINT,
+    );
   }
   return url;
 }
@@ -49,7 +55,11 @@ export async function explainAtServer(
   ending: AbortSignal,
   timeLimit = TIME_LIMIT,
 ): Promise<ServerAnswer> {
-  const { status, text } = await ask(toQuestion(server, image, hexes), ending, timeLimit);
+  const { status, text } = await askStatusListener(
+    toQuestion(server, image, hexes),
+    ending,
+    timeLimit,
+  );
   const refused = status === 200 ? undefined : refusalSchema.safeParse(parseJson(text));
   if (refused?.success) {
     const hint = status === 503 ? 'try again' : undefined;
@@ -62,7 +72,7 @@ export async function explainAtServer(
   if (status !== 200 || !answer.success) {
     const what = status === 200 ? 'something else' : `status ${status}`;
     const message = `expected the status listener of a lookaside server at ${server.href}, got ${what}`;
-    throw new UsageError(message, `${HINT}; both must have the same version`);
+    throw new UsageError(message, `${STATUS_LISTENER_HINT}; both must have the same version`);
   }
   const { images } = answer.data;
   if (
@@ -71,7 +81,10 @@ export async function explainAtServer(
   ) {
     return answer.data;
   }
-  throw new UsageError(`the server at ${server.href} answered for other images`, HINT);
+  throw new UsageError(
+    `the server at ${server.href} answered for other images`,
+    STATUS_LISTENER_HINT,
+  );
 }
 
 function toQuestion(server: URL, image: DockerReference, hexes: readonly string[]): URL {
@@ -86,46 +99,6 @@ function toQuestion(server: URL, image: DockerReference, hexes: readonly string[
 
 function toDigest(digestHex: string | undefined): string {
   return `sha256:${digestHex}`;
-}
-
-interface Answered {
-  readonly status: number;
-  readonly text: string;
-}
-
-async function ask(url: URL, ending: AbortSignal, timeLimit: number): Promise<Answered> {
-  // Not AbortSignal.any: Node 20 may collect what it makes before it is aborted.
-  const stopping = new AbortController();
-  const stop = (): void => stopping.abort(new Error('interrupted'));
-  const timer = setTimeout(() => stopping.abort(new Error('no answer in time')), timeLimit);
-  if (ending.aborted) stop();
-  ending.addEventListener('abort', stop);
-  try {
-    const response = await fetch(url, { redirect: 'error', signal: stopping.signal });
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    for await (const piece of response.body ?? []) {
-      size += piece.length;
-      if (size > MAX_ANSWER_BYTES) throw new Error('the answer is too large');
-      pieces.push(piece);
-    }
-    return { status: response.status, text: Buffer.concat(pieces).toString() };
-  } catch (cause) {
-    // fetch says only that it failed; why is within.
-    const inner = cause instanceof Error && cause.cause ? cause.cause : cause;
-    throw new UsageError(
-      `cannot ask the server at ${url.origin}: ${toLine(messageOf(inner))}`,
-      isDistrust(inner) ? TRUST_HINT : HINT,
-      { cause },
-    );
-  } finally {
-    clearTimeout(timer);
-    ending.removeEventListener('abort', stop);
-  }
-}
-
-function isDistrust(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /CERT|UNABLE_TO_/.test(String(error.code));
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,7 @@
 // How signatures get into the signature repository: pushed to its branch, or proposed.
 import type { Candidate } from '../../signing/gather/candidate.ts';
 import { proposeSignatures } from '../../signing/push/propose-signatures.ts';
+import type { CommitVerb } from '../../signing/push/commit-message.ts';
 import type { PushReport } from '../../signing/push/push-report.ts';
 import { pushSignatures } from '../../signing/push/push-signatures.ts';
 import type { PushOutcome } from '../../signing/target/push-commit.ts';
@@ -19,6 +20,10 @@ export interface HandOver {
   readonly keepsGoing?: boolean;
   /** Pushes also what says the same as a signature that is there, by the same signer. */
   readonly takesRepeats?: boolean;
+  /** A proposal is found again by the bytes of its signatures, not only by what they say. */
+  readonly isNamedByBytes?: boolean;
+  /** What the commit's message begins with. */
+  readonly verb?: CommitVerb;
   /** Is told of each candidate that is judged. */
   readonly onJudged?: () => void;
 }

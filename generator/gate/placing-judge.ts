@@ -35,7 +35,15 @@ export class PlacingJudge extends PolicyJudge {
     const claims = parseClaims(opened.untrustedPayload);
     if (isRejection(claims)) return claims;
     const place = findPlace(this.#policy, claims, '') ?? defaultPlace(claims);
-    if (isRejection(place)) return place;
+    return isRejection(place) ? place : this.placeAt(place, bytes, now);
+  }
+
+  /** The verdict on a signature in a directory that was chosen for it, as of `now`. */
+  async placeAt(
+    place: ImageDirectory,
+    bytes: Uint8Array,
+    now: Date,
+  ): Promise<PlacedSignature | Rejection> {
     const found = classifyPath(formatLocation(place.directory, 1), this.paths);
     if (found.kind === 'rejected') return found.rejection;
     const signature = await this.judge({ ...place, number: 1 }, bytes, now);

@@ -1,3 +1,4 @@
+import type { ImageDirectory } from '../../generator/terms/location.ts';
 import type { Rejection } from '../../generator/terms/rejection.ts';
 
 /** A signature that may be pushed; nothing of it is verified. */
@@ -5,6 +6,8 @@ export interface Candidate {
   /** Where it comes from, for people: a file, or an image. */
   readonly origin: string;
   readonly bytes: Uint8Array;
+  /** The directory that it is for; where it is left out, what it signs decides. */
+  readonly place?: ImageDirectory;
   /** Why it cannot be pushed, whatever it says: it could not be read, and has no bytes. */
   readonly rejection?: Rejection;
 }

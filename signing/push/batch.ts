@@ -7,7 +7,7 @@ import type { Candidate } from '../gather/candidate.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
 import type { ChooseNumber } from './choose-number.ts';
 import { type PublishedLimits, foreseeExcess } from './foresee-excess.ts';
-import { formatCommitMessage } from './commit-message.ts';
+import { type CommitVerb, formatCommitMessage } from './commit-message.ts';
 import {
   type GoodCandidate,
   type JudgedCandidate,
@@ -20,7 +20,7 @@ import { PublishedSignatures } from './published-signatures.ts';
 
 /** By which rule a state of the repository takes signatures. */
 export interface PushRule extends PublishedLimits {
-  readonly judge: Pick<PlacingJudge, 'judge' | 'place'>;
+  readonly judge: Pick<PlacingJudge, 'judge' | 'place' | 'placeAt'>;
 }
 
 /** What is pushed, and by which rule. */
@@ -33,6 +33,8 @@ export interface BatchOptions {
   readonly isDryRun?: boolean;
   /** Pushes also what says the same as a signature that is there, by the same signer. */
   readonly takesRepeats?: boolean;
+  /** What the commit's message begins with. Default: Sign. */
+  readonly verb?: CommitVerb;
   /** The run of CI that signs, for the commit's message. */
   readonly run?: string | undefined;
   /** Is told of each candidate that is judged. */
@@ -119,7 +121,7 @@ export class Batch {
   async commit(fresh: readonly NewPlacement[]): Promise<string> {
     const files = fresh.map(({ path, good }) => ({ path, bytes: good.candidate.bytes }));
     const signatures = fresh.map(({ good }) => good.signature);
-    const message = formatCommitMessage(signatures, this.#options.run);
+    const message = formatCommitMessage(signatures, this.#options.run, this.#options.verb);
     return this.#repository.commitFiles(files, message);
   }
 

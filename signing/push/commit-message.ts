@@ -6,6 +6,9 @@ export interface SaidSignature extends Pick<Signature, 'claims'> {
   readonly signer?: Pick<NonNullable<Signature['signer']>, 'primaryFingerprint'> | undefined;
 }
 
+/** What was done to images, as subjects of commits begin. */
+export type CommitVerb = 'Sign' | 'Mirror';
+
 /** Longer subjects are cut by those who show them. */
 const SUBJECT_LENGTH = 72;
 /** Of a release with more, the commit itself tells. */
@@ -15,6 +18,7 @@ const MOST_LINES = 200;
 export function formatCommitMessage(
   signatures: readonly SaidSignature[],
   run: string | undefined,
+  verb?: CommitVerb,
 ): string {
   const lines = new Set(
     signatures.map(({ claims, signer }) => {
@@ -25,13 +29,16 @@ export function formatCommitMessage(
   const shown = [...lines].slice(0, MOST_LINES);
   if (lines.size > shown.length) shown.push(`and ${lines.size - shown.length} more`);
   const trailer = run === undefined ? '' : `\n${toLine(run)}\n`;
-  return `${formatSubject(signatures)}\n\n${shown.join('\n')}\n${trailer}`;
+  return `${formatSubject(signatures, verb)}\n\n${shown.join('\n')}\n${trailer}`;
 }
 
 /** `Sign quay.io/team/app:v1, …`, as far as it fits. */
-export function formatSubject(signatures: readonly SaidSignature[]): string {
+export function formatSubject(
+  signatures: readonly SaidSignature[],
+  verb: CommitVerb = 'Sign',
+): string {
   const images = [...new Set(signatures.map(({ claims }) => toLine(claims.dockerReference)))];
-  let subject = `Sign ${images[0] ?? 'nothing'}`;
+  let subject = `${verb} ${images[0] ?? 'nothing'}`;
   for (const [index, image] of images.entries()) {
     if (index === 0) continue;
     const left = images.length - index;

@@ -32,12 +32,14 @@ const AT_ONCE = 64;
 /** Judges candidates as of a time, in their order; tells of each that is done. */
 export async function judgeCandidates(
   candidates: readonly Candidate[],
-  judge: Pick<PlacingJudge, 'place'>,
+  judge: Pick<PlacingJudge, 'place' | 'placeAt'>,
   now: Date,
   onJudged: () => void = () => undefined,
 ): Promise<readonly JudgedCandidate[]> {
   const judgeOne = async (candidate: Candidate): Promise<JudgedCandidate> => {
-    const verdict = candidate.rejection ?? (await judge.place(candidate.bytes, now));
+    const { bytes, place, rejection } = candidate;
+    const verdict =
+      rejection ?? (await (place ? judge.placeAt(place, bytes, now) : judge.place(bytes, now)));
     onJudged();
     return isRejection(verdict) ? { candidate, rejection: verdict } : { candidate, ...verdict };
   };

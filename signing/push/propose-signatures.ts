@@ -4,6 +4,7 @@
 //
 // The branch is named by what the signatures say, so that a second run finds the proposal of the first.
 import { createHash, randomBytes } from 'node:crypto';
+import type { Signature } from '../../generator/gate/judge.ts';
 import type { Candidate } from '../gather/candidate.ts';
 import type { RequestText } from '../target/forge.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
@@ -16,7 +17,10 @@ import { type ForgeOptions, Proposer } from './proposer.ts';
 import type { Proposal, PushReport } from './push-report.ts';
 
 /** How signatures are proposed. */
-export interface ProposeSignaturesOptions extends BatchOptions, BackoffOptions, ForgeOptions {}
+export interface ProposeSignaturesOptions extends BatchOptions, BackoffOptions, ForgeOptions {
+  /** The proposal is named by the bytes of the signatures too, for those who take what says the same. */
+  readonly isNamedByBytes?: boolean;
+}
 
 /**
  * Proposes candidates, unless an earlier run has proposed the same.
@@ -39,9 +43,13 @@ export async function proposeSignatures(
       const signatures = batch.describe(plan, () => undefined);
       return { ...report, commit, attempts: 0, signatures };
     }
+    const { takesRepeats = false, isNamedByBytes = false } = options;
     const signed = fresh.map(({ good }) => good.signature);
-    const proposer = makeProposer(repository, signed, backoff, options);
-    const earlier = options.takesRepeats ? undefined : await proposer.find();
+    // Whoever wants the same once more gets another one.
+    const isAnew = takesRepeats && !isNamedByBytes;
+    const salt = isAnew ? randomBytes(8).toString('hex') : isNamedByBytes ? hashesOf(signed) : '';
+    const proposer = makeProposer(repository, signed, backoff, { ...options, salt });
+    const earlier = isAnew ? undefined : await proposer.find();
     const made = earlier ? undefined : await batch.commit(fresh);
     const proposal = earlier ?? (await proposer.open(made ?? ''));
     if (proposal) {
@@ -70,29 +78,34 @@ export async function findProposal(
   wanted: readonly SaidSignature[],
   options: BackoffOptions & ForgeOptions & Pick<BatchOptions, 'run'>,
 ): Promise<Proposal | undefined> {
-  return makeProposer(repository, wanted, new Backoff(options), options).find();
+  return makeProposer(repository, wanted, new Backoff(options), { ...options, salt: '' }).find();
 }
 
 function makeProposer(
   repository: SignatureRepository,
   said: readonly SaidSignature[],
   backoff: Backoff,
-  options: ForgeOptions & Pick<BatchOptions, 'run' | 'takesRepeats'>,
+  options: ForgeOptions & Pick<BatchOptions, 'run' | 'verb'> & { readonly salt: string },
 ): Proposer {
   const request: RequestText = {
     target: repository.branch,
-    title: formatSubject(said),
+    title: formatSubject(said, options.verb),
     description: formatCommitMessage(said, options.run).split('\n').slice(2).join('\n'),
   };
-  // Whoever wants the same once more gets another one.
-  const salt = options.takesRepeats ? randomBytes(8).toString('hex') : '';
   return new Proposer(
     repository,
-    nameProposal(said, request.target, salt),
+    nameProposal(said, request.target, options.salt),
     request,
     backoff,
     options,
   );
+}
+
+function hashesOf(signatures: readonly Signature[]): string {
+  return signatures
+    .map(({ hash }) => hash)
+    .toSorted()
+    .join(' ');
 }
 
 /** The same for all that say the same by the same signers, for the same branch. */

@@ -4,14 +4,16 @@ import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 export interface FetchOptions {
   /** For the whole answer. Milliseconds. */
   readonly timeLimit: number;
+  /** The ETag of what is known of the location: if it is still that, the status is 304. */
+  readonly etag?: string | undefined;
   readonly ending?: AbortSignal | undefined;
 }
 
 /** What a store has at a location: bytes, which nobody has checked, or the status that it gave instead. */
 export type Served =
-  | { readonly bytes: Uint8Array }
-  /** 200 for what is larger than any signature. */
-  | { readonly status: number };
+  | { readonly bytes: Uint8Array; readonly etag: string | undefined }
+  /** 200 for what is larger than any signature; `retryAfter` as the store wrote it. */
+  | { readonly status: number; readonly retryAfter: string | undefined };
 
 /**
  * Gets a location of a store, whose address has no slash at its end. Throws where the store does not answer.
@@ -19,7 +21,7 @@ export type Served =
 export async function fetchServed(
   store: string,
   location: string,
-  { timeLimit, ending }: FetchOptions,
+  { timeLimit, etag, ending }: FetchOptions,
 ): Promise<Served> {
   // Not AbortSignal.any: Node 20 may collect what it makes before it is aborted.
   const stopping = new AbortController();
@@ -30,14 +32,18 @@ export async function fetchServed(
   try {
     const { address, headers } = splitLogin(store);
     const url = `${address}/${encodeURI(location)}`;
-    const response = await fetch(url, { headers, signal: stopping.signal });
+    const known = etag === undefined ? headers : { ...headers, 'if-none-match': etag };
+    const response = await fetch(url, { headers: known, signal: stopping.signal });
     const { status } = response;
+    const retryAfter = response.headers.get('retry-after') ?? undefined;
     if (status !== 200) {
       await response.body?.cancel();
-      return { status };
+      return { status, retryAfter };
     }
     const bytes = await readBody(response);
-    return bytes ? { bytes } : { status };
+    return bytes
+      ? { bytes, etag: response.headers.get('etag') ?? undefined }
+      : { status, retryAfter };
   } finally {
     clearTimeout(timer);
     ending?.removeEventListener('abort', stop);

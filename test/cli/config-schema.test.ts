@@ -34,6 +34,7 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   drain: (value) => ['25h', '2d'].includes(String(value)),
   poll: (value) => ['597h', '25d'].includes(String(value)),
   'gpgv-limit': (value) => ['0s', '999ms'].includes(String(value)),
+  jobs: (value) => ['0', '65'].includes(String(value)),
   'max-connections': (value) => ['15', '1000001'].includes(String(value)),
   'max-path-depth': (value) => value === '0',
   'max-entries': (value) => value === '0',

@@ -1,0 +1,132 @@
+// Lists of digests, in the forms in which other programs print them.
+import { z } from 'zod';
+import {
+  type DockerReference,
+  parseDockerReference,
+  withoutTransport,
+} from '../../generator/terms/image-name.ts';
+import { UsageError } from '../base/usage-error.ts';
+
+/** A manifest that a list names. */
+export interface ListedDigest {
+  /** Undefined for a digest alone. */
+  readonly image: DockerReference | undefined;
+  /** What the list itself says that the image is called here; undefined where it does not. */
+  readonly copy: DockerReference | undefined;
+  /** 64 lower-case hexadecimal digits. */
+  readonly digestHex: string;
+}
+
+export interface DigestList {
+  readonly listed: readonly ListedDigest[];
+  /** Entries that name no manifest of a registry: a tag in a mapping, an image that was built on its node. */
+  readonly passed: number;
+}
+
+const DIGEST = /^sha256:([0-9a-f]{64})$/;
+/** Between the two sides of a line of oc-mirror's mapping.txt. */
+const MAPPED = /=(?=(?:docker|file):\/\/)/;
+/** What docker puts before the names of images in pods. */
+const PULLABLE = /^docker-pullable:\/\//;
+const HINT =
+  'one IMAGE@sha256:HEX or sha256:HEX each, a digest file of skopeo, a mapping.txt of oc-mirror, or `kubectl get pods -o json`';
+
+/**
+ * Reads a list; `place` is what errors call it.
+ * @throws UsageError for what is no digest
+ */
+export function parseDigestList(text: string, place: string): DigestList {
+  if (/^\s*\{/.test(text)) return parsePods(text, place);
+  const listed: ListedDigest[] = [];
+  let passed = 0;
+  for (const [index, written] of text.split('\n').entries()) {
+    const line = written.replace(/(?:^|\s)#.*$/, '').trim();
+    if (line === '') continue;
+    const found = readLine(line);
+    if (found === undefined) {
+      const message = `${place}:${index + 1}: expected an image with a sha256 digest, got ${JSON.stringify(line)}`;
+      throw new UsageError(message, HINT);
+    }
+    if (found.length === 0) passed += 1;
+    listed.push(...found);
+  }
+  return { listed, passed };
+}
+
+/** Undefined where it is not understood, empty where it names no manifest. */
+function readLine(line: string): readonly ListedDigest[] | undefined {
+  const [from = '', to, ...more] = line.split(MAPPED);
+  if (to !== undefined) return more.length > 0 ? undefined : readMapping(from, to);
+  const words = line.split(/\s+/);
+  const [first = '', second = ''] = words;
+  const [, digestHex] = DIGEST.exec(first) ?? [];
+  // As `skopeo sync --digestfile` writes it: the digest, and the name of the copy.
+  if (words.length === 2 && digestHex !== undefined && second.startsWith('docker://')) {
+    const image = parseDockerReference(withoutTransport(second));
+    return image && [{ image, copy: undefined, digestHex }];
+  }
+  const found = words.map(readImage);
+  const good = found.filter((one) => one !== undefined);
+  return good.length === found.length ? good : undefined;
+}
+
+function readMapping(from: string, to: string): readonly ListedDigest[] | undefined {
+  const image = parseDockerReference(withoutTransport(from));
+  if (!image) return undefined;
+  const listed = readImage(from);
+  if (!listed) return [];
+  // A mapping to a disk says nothing of the registry that the images are for.
+  const copy = to.startsWith('file://') ? undefined : parseDockerReference(withoutTransport(to));
+  return to.startsWith('file://') || copy ? [{ ...listed, copy }] : undefined;
+}
+
+/** `IMAGE@sha256:HEX`, or a digest alone. */
+function readImage(text: string): ListedDigest | undefined {
+  const [, alone] = DIGEST.exec(text) ?? [];
+  if (alone !== undefined) return { image: undefined, copy: undefined, digestHex: alone };
+  const image = parseDockerReference(withoutTransport(text.replace(PULLABLE, '')));
+  const [, digestHex] = DIGEST.exec(image?.digest ?? '') ?? [];
+  return image && digestHex !== undefined ? { image, copy: undefined, digestHex } : undefined;
+}
+
+const statuses = z.array(z.object({ imageID: z.string().default('') })).default([]);
+const podSchema = z.object({
+  kind: z.literal('Pod').optional(),
+  status: z.object({
+    containerStatuses: statuses,
+    initContainerStatuses: statuses,
+    ephemeralContainerStatuses: statuses,
+  }),
+});
+const podsSchema = z.union([
+  z.object({ items: z.array(podSchema) }),
+  podSchema.transform((pod) => ({ items: [pod] })),
+]);
+
+/** The images of running containers, as the API server tells them. */
+function parsePods(text: string, place: string): DigestList {
+  const pods = podsSchema.safeParse(parseJson(text));
+  if (!pods.success)
+    throw new UsageError(`${place}: expected a list of pods, got other JSON`, HINT);
+  const listed: ListedDigest[] = [];
+  let passed = 0;
+  for (const { status } of pods.data.items) {
+    const { containerStatuses, initContainerStatuses, ephemeralContainerStatuses } = status;
+    const all = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses];
+    for (const { imageID } of all) {
+      // A container that has not started has none, and an image of a node's own is named by its configuration.
+      const found = imageID === '' ? undefined : readImage(imageID);
+      if (found?.image) listed.push(found);
+      else passed += 1;
+    }
+  }
+  return { listed, passed };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
