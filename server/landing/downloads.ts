@@ -18,9 +18,7 @@ export interface Download {
 export function createDownloads(policy: Policy, guide: NodeGuide): readonly Download[] {
   // A policy that asks for more than these files say must not be replaced by less.
   const files = guide.files.filter(({ path }) => guide.isWhole || path !== POLICY_FILE);
-  const hasOwnRegistries = files.some(
-    ({ path }) => path.startsWith(REGISTRIES) && path !== DEFAULT_REGISTRIES,
-  );
+  const hasOwnRegistries = files.some(({ path }) => path === OWN_REGISTRIES);
   return [...files.map((file) => toDownload(file, hasOwnRegistries)), ...toKeys(policy, guide)];
 }
 
@@ -40,6 +38,7 @@ export function keyPathOf(fingerprint: string): string {
 
 const POLICY_FILE = 'etc/containers/policy.json';
 const REGISTRIES = 'etc/containers/registries.d/';
+const OWN_REGISTRIES = `${REGISTRIES}lookaside.yaml`;
 const DEFAULT_REGISTRIES = `${REGISTRIES}default.yaml`;
 
 const OPENPGP_KEYS = 'application/pgp-keys';
@@ -50,8 +49,9 @@ function toDownload({ path, bytesFor }: GuideFile, hasOwnRegistries: boolean): D
     return { path: 'nodes/policy.json', installedAt, contentType: 'application/json', bytesFor };
   }
   if (path.startsWith(REGISTRIES)) {
-    const isSecond = path === DEFAULT_REGISTRIES && hasOwnRegistries;
-    const name = isSecond ? 'registries.d-default.yaml' : 'registries.d.yaml';
+    const file = path.slice(REGISTRIES.length);
+    const isFirst = path === OWN_REGISTRIES || (path === DEFAULT_REGISTRIES && !hasOwnRegistries);
+    const name = isFirst ? 'registries.d.yaml' : `registries.d-${file}`;
     return { path: `nodes/${name}`, installedAt, contentType: 'application/yaml', bytesFor };
   }
   const name = path.slice(path.lastIndexOf('/') + 1);
