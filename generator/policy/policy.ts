@@ -86,14 +86,25 @@ export function keepIn(store: string | undefined, scope: Scope): Scope {
   return { ...scope, store, obstacle: `has its signatures in the store at ${store}` };
 }
 
-/** The scope as the store that has its signatures sees it. */
+/** The scope as the store that has its signatures sees it. Without keys, nobody can judge them. */
 export function seeFromItsStore({ name, requirements }: Scope): Scope {
-  return createScope(name, '', requirements);
+  return createScope(name, '', requirements.map(withKeyFault));
 }
 
 /** Whether nobody here knows the keys, which nodes have. */
 export function hasUnknownKeys({ keyring, keyPaths }: SignedBy): boolean {
   return keyPaths !== undefined && keyring.keys.length === 0;
+}
+
+function withKeyFault(requirement: Requirement): Requirement {
+  if (requirement.type !== 'signedBy' || !hasUnknownKeys(requirement)) return requirement;
+  const { keyPaths = [], keyFaults = [] } = requirement;
+  const fault: KeyFault = {
+    message: `its keys are in ${keyPaths.join(', ')} on nodes, and are not known here`,
+    hint: 'give a copy of them to the scope, as keys',
+    isKept: false,
+  };
+  return { ...requirement, keyFaults: [...keyFaults, fault] };
 }
 
 export interface Policy {
