@@ -58,7 +58,10 @@ const storeUrl = text
       return z.NEVER;
     }
   })
-  .meta({ pattern: '^(?:https?|file)://' });
+  .meta({
+    pattern:
+      '^(?:[Hh][Tt][Tt][Pp][Ss]?://[^/@?#\\s]+(?:/[^?#\\s]*)?|[Ff][Ii][Ll][Ee]:///[^?#\\s]*)$',
+  });
 
 const scopeMembers = z.strictObject({
   keys: several.optional(),
@@ -78,16 +81,7 @@ type FindFault = (
 ) => readonly [member: keyof ScopeMembers, message: string] | undefined;
 
 const FAULTS: readonly FindFault[] = [
-  ({ keys, store, keyPath }) => {
-    if (keys !== undefined || (store !== undefined && keyPath !== undefined)) return undefined;
-    if (store !== undefined)
-      return ['keys', 'expected keys, or keyPath where nodes have them already, got neither'];
-    if (keyPath === undefined) return ['keys', 'expected a value or a list of values, got nothing'];
-    return [
-      'keys',
-      'expected the keys of keyPath too: signatures in this store are judged by them',
-    ];
-  },
+  findLackOfKeys,
   ({ store, prefix: place }) =>
     store === undefined || place === undefined
       ? undefined
@@ -101,8 +95,20 @@ const FAULTS: readonly FindFault[] = [
       : undefined,
 ];
 
+function findLackOfKeys({ keys, store, keyPath }: ScopeMembers): ReturnType<FindFault> {
+  if (keys !== undefined) return undefined;
+  if (store !== undefined && keyPath !== undefined) return undefined;
+  if (store !== undefined) {
+    return ['keys', 'expected keys, or keyPath where nodes have them already, got neither'];
+  }
+  return keyPath === undefined
+    ? ['keys', 'expected a value or a list of values, got nothing']
+    : ['keys', 'expected the keys of keyPath too: signatures in this store are judged by them'];
+}
+
 const scope = scopeMembers.meta({
   anyOf: [{ required: ['keys'] }, { required: ['vendor'] }, { required: ['store', 'keyPath'] }],
+  not: { required: ['prefix'], anyOf: [{ required: ['store'] }, { required: ['vendor'] }] },
 });
 
 /** The members of a scope, and those of its `signedIdentity`. */

@@ -20,7 +20,7 @@ import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
-import { PATIENCE, findAddresses, readSystemTrust } from '../probe/system-network.ts';
+import { STORE_PATIENCE, findAddresses, readSystemTrust } from '../probe/system-network.ts';
 
 /** What another store says of images. */
 export interface OtherStoreAnswer {
@@ -53,7 +53,7 @@ export async function explainAtOtherStore(
     const expiryWarning = settings['expiry-warning'];
     const judge = new PolicyJudge({ policy, openMessage, expiryWarning, paths: budgets });
     const now = new Date();
-    const asking = { lookup: findAddresses, trusted, now, patience: PATIENCE, ending };
+    const asking = { lookup: findAddresses, trusted, now, patience: STORE_PATIENCE, ending };
     const store = parseStoreAddress(scope.store);
     try {
       const found: ExplainedImage[] = [];

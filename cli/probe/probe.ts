@@ -17,7 +17,7 @@ import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
 import { findUnreadKeyFiles } from '../inputs/unread-key-files.ts';
 import { formatProbe } from './format-probe.ts';
 import { readImageList } from './read-image-list.ts';
-import { PATIENCE, findAddresses, readSystemTrust } from './system-network.ts';
+import { STORE_PATIENCE, findAddresses, readSystemTrust } from './system-network.ts';
 
 /** Milliseconds. */
 const SLOW_AFTER = 2000;
@@ -58,7 +58,7 @@ export async function probe(url: string, settings: Settings, io: ProcessIo): Pro
         now: new Date(),
         timeLimit: settings.timeout,
         expiryWarning: settings['expiry-warning'],
-        patience: PATIENCE,
+        patience: STORE_PATIENCE,
         slowAfter: SLOW_AFTER,
         pause: PAUSE,
       });

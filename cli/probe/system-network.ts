@@ -7,7 +7,7 @@ import type { Environment } from '../base/read-settings.ts';
 import { UsageError } from '../base/usage-error.ts';
 
 /** For one answer of a store. Milliseconds. */
-export const PATIENCE = 10_000;
+export const STORE_PATIENCE = 10_000;
 
 /** All addresses of a name, in the order of the system. */
 export async function findAddresses(name: string): Promise<readonly string[]> {

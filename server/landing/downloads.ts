@@ -1,5 +1,6 @@
 // The files that nodes need, as the server hands them out below `/nodes/`.
 import type { StoreUrl } from '../../generator/nodes/store-url.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import { armorKeys } from '../../generator/openpgp/openpgp-js.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { GuideFile, NodeGuide } from './node-guide.ts';
@@ -58,14 +59,22 @@ function toDownload({ path, bytesFor }: GuideFile, hasOwnRegistries: boolean): D
   return { path: `nodes/keys/${name}`, installedAt, contentType: OPENPGP_KEYS, bytesFor };
 }
 
+/** The newest copy of each key of the scopes: those of other stores are not among our own. */
 function toKeys({ keyring }: Policy, { scopes }: NodeGuide): readonly Download[] {
-  const signedBy = scopes.flatMap(({ scope }) => scope.signedBy);
-  const shown = new Set(signedBy.flatMap((one) => one.keyring.keys.map((key) => key.fingerprint)));
-  return (keyring?.keys ?? []).flatMap(({ fingerprint }, index) => {
-    const block = keyring?.blocks[index];
-    if (!block || !shown.has(fingerprint)) return [];
+  const keyrings = scopes.flatMap(({ scope }) => scope.signedBy.map((one) => one.keyring));
+  const shown = new Map(keyrings.flatMap(listBlocks));
+  const own = keyring ? listBlocks(keyring).filter(([fingerprint]) => shown.has(fingerprint)) : [];
+  return [...new Map([...own, ...shown, ...own])].map(([fingerprint, block]) => {
     const bytes = Buffer.from(armorKeys(block));
     const path = keyPathOf(fingerprint);
-    return [{ path, installedAt: undefined, contentType: OPENPGP_KEYS, bytesFor: () => bytes }];
+    return { path, installedAt: undefined, contentType: OPENPGP_KEYS, bytesFor: () => bytes };
+  });
+}
+
+/** The packets of each key, by its fingerprint. */
+function listBlocks({ keys, blocks }: Keyring): readonly (readonly [string, Uint8Array])[] {
+  return keys.flatMap(({ fingerprint }, index) => {
+    const block = blocks[index];
+    return block ? [[fingerprint, block] as const] : [];
   });
 }
