@@ -1,12 +1,7 @@
 // The forms of values that options take, each with what a wrong one gets.
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
-import {
-  SIGNED_IDENTITY_MEMBERS,
-  signedIdentitySchema,
-} from '../../generator/policy/signed-identity.ts';
-import { isScopeName, whyNoScope } from '../../generator/policy/scope-name.ts';
-import { MAX_NAME_LENGTH, isNamePrefix } from '../../generator/terms/image-name.ts';
+import { isNamePrefix } from '../../generator/terms/image-name.ts';
 import { parseUrl } from '../../generator/terms/text.ts';
 
 /** Where a listener binds. */
@@ -25,7 +20,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /** What a value of the wrong kind gets. */
-const expected = (form: string) => ({
+export const expected = (form: string) => ({
   error: (issue: { readonly input?: unknown }) =>
     `expected ${form}, got ${JSON.stringify(issue.input) ?? 'nothing'}`,
 });
@@ -195,12 +190,6 @@ export const subtree = z
       .join('/'),
   );
 
-/** A subtree that signatures may lie in: none has a backslash or a control character in its path. */
-const prefix = subtree.refine((value) => !/[\\\p{Cc}]/u.test(value), {
-  error: (issue) =>
-    `expected a path without backslashes and control characters, got ${JSON.stringify(issue.input)}`,
-});
-
 export const branch = text.regex(
   /^(?!-)(?!.*(?:\.\.|@\{|\/\/|\.lock$|\/$))[^\s~^:?*[\\\p{Cc}]+$/u,
   {
@@ -222,42 +211,6 @@ export const flag = z
   .union([z.boolean(), z.enum(['true', 'false'])], expected('true or false'))
   .transform((value) => String(value) === 'true');
 
-const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
-const DOMAIN = `${LABEL}(?:\\.${LABEL})*`;
-/** Roughly what `isScopeName` takes, for editors: nothing that it takes is refused. */
-const SCOPE_FORM = [
-  `^(?:\\*\\.${DOMAIN}`,
-  `(?:localhost|${LABEL}(?:\\.${LABEL})+|(?:${DOMAIN}|\\[[0-9A-Fa-f:]+\\]):[0-9]+|\\[[0-9A-Fa-f:]+\\])(?:/[a-z0-9][^/\\s*]*)*)?$`,
-].join('|');
-
-/** A part of all images, as containers-policy.json(5) writes it, that an image can lie in. */
-const scopeName = z
-  .string()
-  .refine(isScopeName, {
-    error: ({ input }) => {
-      const isLong = typeof input === 'string' && input.length > MAX_NAME_LENGTH;
-      const form = 'HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN';
-      if (!isLong) return `expected ${form}, got ${JSON.stringify(input)}${whyNoScope(input)}`;
-      return `expected ${form} of at most ${MAX_NAME_LENGTH} characters, got ${input.length}`;
-    },
-  })
-  .meta({ pattern: SCOPE_FORM });
-
-const scope = z.strictObject({
-  keys: several,
-  require: z.enum(['any', 'all'], expected('any or all')).default('any'),
-  signedIdentity: signedIdentitySchema.optional(),
-  prefix: prefix.optional(),
-});
-
-/** The members of a scope, and those of its `signedIdentity`. */
-export const SCOPE_MEMBERS = [Object.keys(scope.shape), SIGNED_IDENTITY_MEMBERS];
-
-export const scopes = z
-  .record(scopeName, scope, expected('a mapping of scopes'))
-  .refine((given) => Object.keys(given).length > 0, 'expected at least one scope, got none')
-  .meta({ minProperties: 1 });
-
 /** One of some words. */
 export const oneOf = <Word extends string>(...words: readonly [Word, ...Word[]]) =>
   z.enum(words, expected(`${words.slice(0, -1).join(', ')} or ${words.at(-1)}`));
@@ -273,21 +226,6 @@ export const someOf = <Word extends string>(...known: readonly Word[]) =>
     context.addIssue(`${form}, got ${wrong === undefined ? 'none' : JSON.stringify(wrong)}`);
     return z.NEVER;
   });
-
-/** `SCOPE=PATH`, one or several: files or directories of keys for parts of all images. */
-export const scopeFlags = several.transform((values, context) =>
-  values.map((value) => {
-    const at = value.indexOf('=');
-    const name = scopeName.safeParse(value.slice(0, at));
-    if (at < 0 || at === value.length - 1 || !name.success) {
-      const form = 'expected SCOPE=PATH';
-      const reason = at > 0 ? whyNoScope(value.slice(0, at)) : '';
-      context.addIssue(`${form}, got ${JSON.stringify(value)}${reason}`);
-      return z.NEVER;
-    }
-    return { name: name.data, path: value.slice(at + 1) };
-  }),
-);
 
 /** `FROM=TO`, one or several: what images below a name are called elsewhere. */
 export const renamings = several.transform((values, context) => {
@@ -309,13 +247,16 @@ export const renamings = several.transform((values, context) => {
   });
 });
 
+/** A place on a node, without dot segments. */
+export const absolutePath = text.regex(
+  /^(?!(?:.*\/)?\.{1,2}(?:\/|$))\/\P{Cc}*$/u,
+  expected('an absolute path without dot segments'),
+);
+
 /** An absolute path of a directory, without a slash at its end. */
-export const absoluteDirectory = text
-  .regex(
-    /^(?!(?:.*\/)?\.{1,2}(?:\/|$))\/\P{Cc}*$/u,
-    expected('an absolute path without dot segments'),
-  )
-  .transform((value) => `/${value.split('/').filter(Boolean).join('/')}`);
+export const absoluteDirectory = absolutePath.transform(
+  (value) => `/${value.split('/').filter(Boolean).join('/')}`,
+);
 
 /** Several words in one value, as `worker,master`. */
 export const names = several.transform((values, context) => {

@@ -8,7 +8,6 @@ import { WEBHOOK_FORGES } from '../../server/follow/webhook/proofs/webhook-forge
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
-  SCOPE_MEMBERS,
   absoluteDirectory,
   address,
   branch,
@@ -22,8 +21,6 @@ import {
   peers,
   platforms,
   renamings,
-  scopeFlags,
-  scopes,
   several,
   size,
   someOf,
@@ -33,6 +30,7 @@ import {
   webhookUrls,
   wholeNumber,
 } from './option-values.ts';
+import { SCOPE_MEMBERS, scopeFlags, scopes } from './scope-values.ts';
 
 /** The commands that take an option. */
 export type Command =

@@ -3,6 +3,7 @@ import { resolveRoot } from '../../generator/sources/directory/walk.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import { SourceError } from '../../generator/sources/source.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
@@ -17,17 +18,19 @@ export interface SourceAnswer extends Pick<CheckReport, 'source'> {
 }
 
 /**
- * Says what is wrong with the policy, its keys or a directory, before anybody else is asked.
+ * The policy. Says what is wrong with it, its keys or a directory, before anybody else is asked.
  * @throws UsageError
  */
 export async function checkPlace(
   location: string,
   settings: Settings,
   { stderr }: ProcessIo,
-): Promise<void> {
-  warnOfKeyFaults(await readPolicy(settings), stderr);
+): Promise<Policy> {
+  const policy = await readPolicy(settings);
+  warnOfKeyFaults(policy, stderr);
   const address = parseSource(location);
   if (address.kind === 'directory') await resolveRoot(address.path);
+  return policy;
 }
 
 /** Checks a source, and says of the manifests with these digests what is in the way, in their order. */

@@ -18,6 +18,7 @@ import { untilStopped } from '../inputs/open-source.ts';
 import { tellRefused } from '../inputs/tell-refused.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
+import { explainAtOtherStore, findScopeElsewhere } from './explain-at-other-store.ts';
 import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
@@ -63,7 +64,8 @@ async function explainImageOf(
   const image = readImage(name);
   const place = findPlace(source, settings, flags);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
-  if (typeof place === 'string') await checkPlace(place, settings, io);
+  const policy = typeof place === 'string' ? await checkPlace(place, settings, io) : undefined;
+  const elsewhere = policy && findScopeElsewhere(policy, image);
   const { registry, list, manifests } = await untilStopped(io.signals, async (ending) =>
     readPlatformsIfCan(image, {
       wanted: settings.platform,
@@ -77,8 +79,9 @@ async function explainImageOf(
     ...manifests.map(({ digestHex }) => digestHex),
     ...(list === undefined ? [] : [list]),
   ];
-  const { images, ...origin } =
-    typeof place === 'string'
+  const { images, ...origin } = elsewhere
+    ? await explainAtOtherStore(elsewhere, image, hexes, settings, io)
+    : typeof place === 'string'
       ? await explainAtSource(place, image, hexes, settings, io)
       : await askServer(place, image, hexes, io);
   const explanation: Explanation = {

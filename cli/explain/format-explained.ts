@@ -15,7 +15,10 @@ export interface ExplainedPlatform extends ExplainedImage {
 
 /** Who says so, and in which state. */
 export type Origin =
-  Pick<CheckReport, 'source'> | ({ readonly server: string } & Pick<ServerAnswer, 'generation'>);
+  | Pick<CheckReport, 'source'>
+  | ({ readonly server: string } & Pick<ServerAnswer, 'generation'>)
+  /** The address of the store that nodes ask in place of the source. */
+  | { readonly store: string };
 
 /** All that is said of an image. */
 export interface Explanation {
@@ -72,6 +75,7 @@ export function formatExplained(
 }
 
 function describeOrigin(origin: Origin): Fact {
+  if ('store' in origin) return ['store', origin.store];
   if ('source' in origin) {
     const { location, commit } = origin.source;
     return ['source', commit ? `${location}, commit ${abbreviate(commit)}` : location];

@@ -13,6 +13,7 @@ import {
   createPolicy,
   createScope,
   createSimplePolicy,
+  keepIn,
 } from '../../generator/policy/policy.ts';
 import type { PolicyFile, UnreadSignedBy } from '../../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
@@ -27,6 +28,7 @@ import {
   type UsableKeys,
   hasOwnCure,
   isMissingFile,
+  isPrivateKeyError,
   readUsableData,
   readUsableKeys,
 } from './read-keys.ts';
@@ -167,16 +169,17 @@ class PolicyReader {
   }
 
   async #readScope(name: string, settings: ScopeSettings, origin: string): Promise<Scope> {
-    const { keys: paths, require, signedIdentity = DEFAULT_IDENTITY, prefix } = settings;
-    if (paths.length === 0) {
+    const { keys: paths, require, signedIdentity = DEFAULT_IDENTITY } = settings;
+    const { prefix, store, keyPath } = settings;
+    if (paths.length === 0 && keyPath === undefined) {
       throw new UsageError(`${origin}: expected keys, got none`, 'name key files');
     }
     const read = await this.#readKeys(name, { paths, origin });
     const requirements =
       require === 'all'
         ? await splitKeys(read, signedIdentity)
-        : [toSignedBy(read, signedIdentity)];
-    return createScope(name, prefix, requirements);
+        : [toSignedBy(read, signedIdentity, keyPath === undefined ? [] : [keyPath])];
+    return keepIn(store, createScope(name, prefix, requirements));
   }
 
   async #readFile(origin: string, file: string, root: string): Promise<Policy> {
@@ -228,6 +231,7 @@ class PolicyReader {
 function toSignedBy(
   { keyring, faults }: UsableKeys,
   signedIdentity: SignedBy['signedIdentity'],
+  keyPaths: readonly string[] = [],
 ): SignedBy {
   const keyFaults = faults.map(({ error: { message, hint = '' }, ...kept }) => ({
     message,
@@ -239,6 +243,7 @@ function toSignedBy(
     keyring,
     signedIdentity,
     ...(keyFaults.length > 0 && { keyFaults }),
+    ...(keyPaths.length > 0 && { keyPaths }),
   };
 }
 
@@ -287,17 +292,21 @@ function inPolicy(file: string, cause: UsageError): UsageError {
 }
 
 /**
- * Reads the keys of a requirement of a policy file; its key paths start at `root`.
- * @throws UsageError naming the file that cannot be used.
+ * Reads the keys of a requirement that nodes have; its key paths start at `root`. Without keys if any of
+ * them cannot be used: then they can be compared with no others but those at the same paths.
+ * @throws UsageError if a key file holds a private key.
  */
 export async function readSignedBy(
   file: string,
   requirement: UnreadSignedBy,
   root: string,
-): Promise<Requirement> {
+): Promise<SignedBy> {
+  const { signedIdentity, keyPaths } = requirement;
   const read = await readKeysOf(file, requirement, root);
-  if (read.faults[0]) throw read.faults[0].error;
-  return toSignedBy(read, requirement.signedIdentity);
+  const closed = read.faults.find(({ error }) => isPrivateKeyError(error));
+  if (closed) throw closed.error;
+  const keyring = read.faults.length === 0 ? read.keyring : await readKeyring([]);
+  return toSignedBy({ ...read, keyring }, signedIdentity, keyPaths);
 }
 
 async function readKeysOf(

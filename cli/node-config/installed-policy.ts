@@ -1,5 +1,4 @@
 // The policy.json that nodes have now: compared with ours, and merged into.
-import { messageOf } from '../../generator/terms/errors.ts';
 import { type PolicyJson, readPolicyJson } from '../../generator/nodes/policy-file.ts';
 import {
   type Loosening,
@@ -11,7 +10,6 @@ import type { Requirement, Policy } from '../../generator/policy/policy.ts';
 import type { UnreadRequirement } from '../../generator/policy/policy-json.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
-import { isPrivateKeyError } from '../inputs/read-keys.ts';
 import { readSignedBy } from '../inputs/read-policy.ts';
 import { type PolicyText, readPolicyText } from '../inputs/read-policy-text.ts';
 import { signedScopes } from '../../generator/nodes/node-files.ts';
@@ -46,20 +44,12 @@ export async function readInstalledPolicy(
   return { scopes: all, byDefault: outside };
 }
 
-/** Keys that cannot be read can be compared with no others, as what is no key at all. */
 async function readRequirement(
   file: string,
   requirement: UnreadRequirement,
   root: string,
 ): Promise<Requirement> {
-  if (requirement.type !== 'signedBy') return requirement;
-  try {
-    return await readSignedBy(file, requirement, root);
-  } catch (error) {
-    // No mere failure to compare: the policy, or the tree that it is in, would go on to nodes.
-    if (isPrivateKeyError(error)) throw error;
-    return { type: 'elsewhere', what: messageOf(error) };
-  }
+  return requirement.type === 'signedBy' ? readSignedBy(file, requirement, root) : requirement;
 }
 
 /**

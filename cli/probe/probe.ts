@@ -1,8 +1,10 @@
 // `lookaside probe URL`: what a store answers to nodes, and which of it would fail pulls; for people who
 // set up a web server or a bucket, and for monitoring.
-import { lookup } from 'node:dns/promises';
 import { type ProbeReport, probeStore } from '../../generator/probe/probe-store.ts';
 import { type ProbedStore, parseStoreAddress } from '../../generator/probe/store-address.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
+import { joinKeyrings } from '../../generator/openpgp/read-keyring.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
 import { StoreUrlError } from '../../generator/nodes/store-url.ts';
 import { assertFormat } from '../base/assert-format.ts';
 import { toBudgets } from '../base/budget-options.ts';
@@ -15,10 +17,8 @@ import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
 import { findUnreadKeyFiles } from '../inputs/unread-key-files.ts';
 import { formatProbe } from './format-probe.ts';
 import { readImageList } from './read-image-list.ts';
-import { readSystemTrust } from './system-trust.ts';
+import { STORE_PATIENCE, findAddresses, readSystemTrust } from './system-network.ts';
 
-/** For one answer. Milliseconds. */
-const PATIENCE = 10_000;
 /** Milliseconds. */
 const SLOW_AFTER = 2000;
 /** Caches count seconds. Milliseconds. */
@@ -53,12 +53,12 @@ export async function probe(url: string, settings: Settings, io: ProcessIo): Pro
         images,
         trusted,
         ending,
-        reading: { keyring: policy.keyring, openMessage },
+        reading: { keyring: await findKeyring(policy, store), openMessage },
         lookup: findAddresses,
         now: new Date(),
         timeLimit: settings.timeout,
         expiryWarning: settings['expiry-warning'],
-        patience: PATIENCE,
+        patience: STORE_PATIENCE,
         slowAfter: SLOW_AFTER,
         pause: PAUSE,
       });
@@ -82,9 +82,16 @@ function readAddress(text: string): ProbedStore {
   throw new UsageError(`URL: expected http or https, got ${JSON.stringify(text)}`, URL_HINT);
 }
 
-async function findAddresses(name: string): Promise<readonly string[]> {
-  const found = await lookup(name, { all: true });
-  return found.map(({ address }) => address);
+/** The keys of the scopes that have their signatures in the store; of none, those of our own. */
+async function findKeyring(
+  { scopes, keyring }: Policy,
+  { base }: ProbedStore,
+): Promise<Keyring | undefined> {
+  const there = [...scopes.values()].filter((scope) => scope.store === base);
+  if (there.length === 0) return keyring;
+  const keyrings = there.flatMap(({ signedBy }) => signedBy.map((one) => one.keyring));
+  const known = keyrings.filter(({ keys }) => keys.length > 0);
+  return known.length > 0 ? joinKeyrings(known) : undefined;
 }
 
 function toExitCode({ verdict, findings }: ProbeReport, isStrict: boolean): number {

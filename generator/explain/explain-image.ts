@@ -161,7 +161,7 @@ const MAY_BE_REJECTED: ReadonlySet<string> = new Set([
 ]);
 
 /** Nobody can say where nodes go by what is not known here. */
-const UNDECIDED: ReadonlySet<string> = new Set(['no-keys', 'also-elsewhere']);
+const UNDECIDED: ReadonlySet<string> = new Set(['no-keys', 'also-elsewhere', 'other-store']);
 
 function toVerdict(reason: Reason | Obstacle | null): ExplainedImage['verdict'] {
   if (reason === null) return 'accepted';

@@ -21,7 +21,9 @@ export interface Obstacle {
    * `policy-rejects`: the policy takes no such image, however it is signed; `also-elsewhere`: nodes
    * ask for what is not kept here, and nothing is wrong with what is; `other-name`, `other-signer`,
    * `no-longer-good`: the signatures are of another name, by other keys, or have expired;
-   * `co-signature-missing`: some are good, and others are asked for too.
+   * `co-signature-missing`: some are good, and others are asked for too; `other-store`: nodes ask another store,
+   * which nobody has asked here; `store-fails`, `unsigned-elsewhere`: that store fails every pull of the image,
+   * or has no signature of it.
    */
   readonly code:
     | 'no-keys'
@@ -31,7 +33,10 @@ export interface Obstacle {
     | 'other-name'
     | 'other-signer'
     | 'no-longer-good'
-    | 'co-signature-missing';
+    | 'co-signature-missing'
+    | 'other-store'
+    | 'store-fails'
+    | 'unsigned-elsewhere';
   readonly message: string;
   readonly next: string;
 }
@@ -43,6 +48,13 @@ export function findObstacle(
 ): Obstacle | 'unsigned' | null {
   const { policy, scope } = pull;
   if (!policy.isConfigured) return NO_KEYS;
+  if (scope.store !== undefined) {
+    return {
+      code: 'other-store',
+      message: `${describeScope(scope)} ${scope.obstacle}: nodes ask that one, and never this`,
+      next: 'Give `lookaside explain` this configuration and a SOURCE, and it asks that store.',
+    };
+  }
   if (scope.requirements.some(({ type }) => type === 'unmeetable')) {
     return {
       code: 'policy-rejects',

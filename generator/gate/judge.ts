@@ -120,7 +120,7 @@ export class PolicyJudge implements Judge {
   readonly #policy: Policy;
   readonly #openMessage: OpenMessage;
   readonly #expiryWarning: number;
-  /** Whether a signature by none of the keys may be good in some scope, for all that is known. */
+  /** Whether more can be said of a signature by none of the keys. */
   readonly #takesStrangers: boolean;
 
   constructor({ policy, openMessage, expiryWarning, paths = DEFAULT_BUDGETS }: JudgeOptions) {
@@ -174,7 +174,8 @@ export class PolicyJudge implements Judge {
     if (isRejection(unverified)) return verified;
     const verdict = await this.#judgeOpened(file, unverified);
     if (!isRejection(verdict)) return verdict;
-    return isUndecided(verdict) && DEPENDS_ON_KEYS.has(verified.code) ? verdict : verified;
+    const isBetter = isUndecided(verdict) || verdict.code === 'other-store';
+    return isBetter && DEPENDS_ON_KEYS.has(verified.code) ? verdict : verified;
   }
 
   /** Opens it for the keys of one requirement. */

@@ -16,7 +16,8 @@ export async function openForAny(
   const opened = await inquiry.open(message, all);
   if (!isRejection(opened) || isUniform) return opened;
   let refusal: Rejection | undefined;
-  for (const { keyring } of [...scopes.values()].flatMap(({ signedBy }) => signedBy)) {
+  const judged = [...scopes.values()].filter(({ store }) => store === undefined);
+  for (const { keyring } of judged.flatMap(({ signedBy }) => signedBy)) {
     if (keyring.keys.length === 0) continue;
     const again = await inquiry.open(message, keyring);
     if (!isRejection(again)) return again;
@@ -26,12 +27,14 @@ export async function openForAny(
 }
 
 /**
- * Whether a signature by none of a policy's keys may be good in some scope: one that takes anything, or one
- * whose keys cannot be used here.
+ * Whether by its name more can be said of a signature by none of a policy's keys: some scope takes anything,
+ * has keys that cannot be used here, or has its signatures in another store.
  */
 export function takesStrangers({ keyring, scopes }: Policy): boolean {
   return (
     keyring !== undefined &&
-    [...scopes.values()].some((scope) => scope.takesAnything || isUnjudged(scope))
+    [...scopes.values()].some(
+      (scope) => scope.takesAnything || isUnjudged(scope) || scope.store !== undefined,
+    )
   );
 }

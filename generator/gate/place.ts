@@ -130,8 +130,9 @@ export function explainPlace(
 
   const scope = findScope(policy, identity);
   if (scope?.obstacle !== undefined || !scope) {
+    const code = scope?.store === undefined ? 'policy-rejects' : 'other-store';
     const fault = scope
-      ? reject('policy-rejects', `${describeScope(scope)} ${scope.obstacle}`)
+      ? reject(code, `${describeScope(scope)} ${scope.obstacle}`)
       : reject('out-of-scope', `no scope covers ${signed}`);
     const hint = suggestHost(open, identity, signed);
     const signedAs = claims.dockerReference;

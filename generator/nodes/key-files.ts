@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Keyring } from '../openpgp/keyring.ts';
 import { armorKeys } from '../openpgp/openpgp-js.ts';
-import type { Scope } from '../policy/policy.ts';
+import type { Scope, SignedBy } from '../policy/policy.ts';
 import type { NodeFile } from './node-file.ts';
 
 /**
@@ -35,8 +35,8 @@ export type KeyMembers =
 /** Where the keys of some scopes are. */
 export interface KeyPlaces {
   readonly files: readonly NodeFile[];
-  /** The members for a requirement with one of the scopes' keyrings. */
-  readonly membersFor: (keyring: Keyring) => KeyMembers;
+  /** The members for one of the scopes' requirements. */
+  readonly membersFor: (requirement: SignedBy) => KeyMembers;
 }
 
 export interface KeyPlacesOptions {
@@ -48,10 +48,34 @@ export interface KeyPlacesOptions {
 }
 
 /**
- * Lays out the keys of scopes.
+ * Lays out the keys of scopes; those that nodes have already are named where they are.
  * @throws SharedKeyFileError if one file shall do for scopes with different keys.
  */
 export function placeKeys(scopes: readonly Scope[], options: KeyPlacesOptions): KeyPlaces {
+  const toBePlaced = scopes.filter((scope) => !hasKeysOnNodes(scope));
+  const { files, membersFor } = placeOwnKeys(toBePlaced, options);
+  return {
+    files,
+    membersFor: ({ keyring, keyPaths }) =>
+      keyPaths ? toPathMembers(keyPaths) : membersFor(keyring),
+  };
+}
+
+/** Whether nodes have the keys of a scope already. */
+export function hasKeysOnNodes({ signedBy }: Pick<Scope, 'signedBy'>): boolean {
+  return signedBy.some(({ keyPaths }) => keyPaths !== undefined);
+}
+
+function toPathMembers(keyPaths: readonly string[]): KeyMembers {
+  const [keyPath = ''] = keyPaths;
+  return keyPaths.length === 1 ? { keyPath } : { keyPaths };
+}
+
+interface OwnKeyPlaces extends Pick<KeyPlaces, 'files'> {
+  readonly membersFor: (keyring: Keyring) => KeyMembers;
+}
+
+function placeOwnKeys(scopes: readonly Scope[], options: KeyPlacesOptions): OwnKeyPlaces {
   switch (options.form) {
     case 'data':
       return { files: [], membersFor: toKeyData };
@@ -66,7 +90,7 @@ function toKeyData({ packets }: Keyring): KeyMembers {
   return { keyData: Buffer.from(packets).toString('base64') };
 }
 
-function placeInOneFile(scopes: readonly Scope[]): KeyPlaces {
+function placeInOneFile(scopes: readonly Scope[]): OwnKeyPlaces {
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
   const contents = new Map(keyrings.map((keyring) => [contentOf(keyring), keyring]));
   if (contents.size > 1) {
@@ -90,7 +114,7 @@ function contentOf({ blocks }: Keyring): string {
 function placeInFiles(
   scopes: readonly Scope[],
   { name, haveKeyPaths }: KeyPlacesOptions,
-): KeyPlaces {
+): OwnKeyPlaces {
   const files: NodeFile[] = [];
   const put = (stem: string, packets: Uint8Array): string => {
     const path = `${KEY_DIRECTORY}/${stem}.asc`;

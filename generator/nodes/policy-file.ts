@@ -82,14 +82,12 @@ function toDockerScopes(scopes: readonly Scope[], places: KeyPlaces): ScopesJson
   );
 }
 
-function toRequirementJson(
-  { keyring, signedIdentity: rule }: SignedBy,
-  { membersFor }: KeyPlaces,
-): RequirementJson {
+function toRequirementJson(requirement: SignedBy, { membersFor }: KeyPlaces): RequirementJson {
+  const { signedIdentity: rule } = requirement;
   return {
     type: 'signedBy',
     keyType: 'GPGKeys',
-    ...membersFor(keyring),
+    ...membersFor(requirement),
     ...(rule.type !== DEFAULT_IDENTITY.type && { signedIdentity: toSignedIdentityJson(rule) }),
   };
 }

@@ -32,21 +32,32 @@ export const DEFAULT_FILE = 'default.yaml';
 /** What distributions have in it: where signatures go that are made on the machine itself. */
 const DEFAULT_STAGING = '/var/lib/containers/sigstore';
 
+/**
+ * Files of distributions that have one scope, by that scope (containers/common contrib/redhat). What we say of
+ * the scope replaces the file, or the scope would be in two.
+ */
+const DISTRIBUTED_FILES: ReadonlyMap<string, string> = new Map([
+  ['registry.access.redhat.com', 'registry.access.redhat.com.yaml'],
+  ['registry.redhat.io', 'registry.redhat.io.yaml'],
+]);
+
 const LINE_WIDTH = { lineWidth: 0 };
 
 /** What a node's registries.d says of a scope. */
 export function toSection(scope: Scope, options: RegistriesOptions): Section {
   const { staging, clients } = options;
-  return formatSection(storeOf(scope, options), staging && stagingOf(scope, staging), clients);
+  const written = scope.store === undefined && staging ? stagingOf(scope, staging) : undefined;
+  return formatSection(storeOf(scope, options), written, clients);
 }
 
 /**
  * The address that a machine reads the signatures of a scope from. One that signs reads where it
  * writes. `skopeo copy` writes the signatures of an image anew from signature-1 on, those that it has
  * read and then its own, and removes what lies behind (containers/image docker/docker_image_dest.go,
- * putSignaturesToLookaside): what it does not read is lost.
+ * putSignaturesToLookaside): what it does not read is lost. Another store than this one is only read.
  */
 export function storeOf(scope: Scope, { url, staging }: RegistriesOptions): string {
+  if (scope.store !== undefined) return scope.store;
   return staging === undefined
     ? formatStoreUrl(url, scope.prefix ?? '')
     : stagingOf(scope, staging);
@@ -80,11 +91,20 @@ export interface RegistriesFile {
 export function listRegistries(name: string, scopes: readonly Scope[]): readonly RegistriesFile[] {
   const named = scopes.filter((scope) => scope.name !== '');
   const outside = scopes.find((scope) => scope.name === '');
+  const own = named.filter((scope) => !DISTRIBUTED_FILES.has(scope.name));
   const files: RegistriesFile[] = [];
-  if (named.length > 0) {
+  if (own.length > 0) {
     files.push({
       path: `${name}.yaml`,
-      format: (options) => toYaml({ docker: toSections(named, options) }, OWN_FILE),
+      format: (options) => toYaml({ docker: toSections(own, options) }, OWN_FILE),
+    });
+  }
+  for (const scope of named) {
+    const path = DISTRIBUTED_FILES.get(scope.name);
+    if (path === undefined) continue;
+    files.push({
+      path,
+      format: (options) => toYaml({ docker: toSections([scope], options) }, DISTRIBUTED_NOTE),
     });
   }
   if (outside) {
@@ -114,7 +134,7 @@ export function formatScopeSection(
   const isOutside = scope.name === '';
   const content = isOutside ? toDefault(scope, options) : { docker: toSections([scope], options) };
   return {
-    file: isOutside ? DEFAULT_FILE : `${name}.yaml`,
+    file: isOutside ? DEFAULT_FILE : (DISTRIBUTED_FILES.get(scope.name) ?? `${name}.yaml`),
     text: new Document(content).toString(LINE_WIDTH),
   };
 }
@@ -131,6 +151,8 @@ function toDefault(scope: Scope, options: RegistriesOptions): Record<string, Sec
 
 const OWN_FILE = ` Written by lookaside node-config: where signatures of images are.
  A scope may be in one file of this directory only; a second one fails every pull.`;
+const DISTRIBUTED_NOTE = ` Written by lookaside node-config, in place of the distribution's file of this name:
+ a scope may be in one file of this directory only; a second one fails every pull.`;
 const DEFAULT_NOTE = ` Written by lookaside node-config, in place of the distribution's file of this name:
  default-docker may be in one file of this directory only; a second one fails every pull.`;
 

@@ -22,6 +22,11 @@ export interface SignedBy {
   readonly signedIdentity: SignedIdentity;
   /** What was given as its keys and cannot be used; absent if all can. */
   readonly keyFaults?: readonly KeyFault[];
+  /**
+   * The files in which nodes have the keys already, absolute; absent if the keys come with the policy. The
+   * keyring may then have no keys, and is unknown.
+   */
+  readonly keyPaths?: readonly string[];
 }
 
 /** What must hold for an image. */
@@ -42,6 +47,11 @@ export interface Scope {
   /** Where its signatures lie in the tree, without slashes at the ends; undefined: anywhere. */
   readonly prefix: string | undefined;
   readonly requirements: readonly Requirement[];
+  /**
+   * The address of another store that has its signatures, as nodes ask it, and nothing in it is secret; absent:
+   * they are in this one. Nothing of such a scope is judged or served here.
+   */
+  readonly store?: string;
   /** Those of them that ask for an OpenPGP signature. */
   readonly signedBy: readonly SignedBy[];
   /** Whether nodes take any image of the scope, signed or not. */
@@ -70,13 +80,40 @@ export function createScope(
   };
 }
 
+/** The scope with its signatures in another store; as it is where `store` is undefined. */
+export function keepIn(store: string | undefined, scope: Scope): Scope {
+  if (store === undefined) return scope;
+  return { ...scope, store, obstacle: `has its signatures in the store at ${store}` };
+}
+
+/** The scope as the store that has its signatures sees it. Without keys, nobody can judge them. */
+export function seeFromItsStore({ name, requirements }: Scope): Scope {
+  return createScope(name, '', requirements.map(withKeyFault));
+}
+
+/** Whether nobody here knows the keys, which nodes have. */
+export function hasUnknownKeys({ keyring, keyPaths }: SignedBy): boolean {
+  return keyPaths !== undefined && keyring.keys.length === 0;
+}
+
+function withKeyFault(requirement: Requirement): Requirement {
+  if (requirement.type !== 'signedBy' || !hasUnknownKeys(requirement)) return requirement;
+  const { keyPaths = [], keyFaults = [] } = requirement;
+  const fault: KeyFault = {
+    message: `its keys are in ${keyPaths.join(', ')} on nodes, and are not known here`,
+    hint: 'give a copy of them to the scope, as keys',
+    isKept: false,
+  };
+  return { ...requirement, keyFaults: [...keyFaults, fault] };
+}
+
 export interface Policy {
   /** Changes when a requirement, a scope or a key does. */
   readonly id: string;
   readonly scopes: ReadonlyMap<string, Scope>;
   /** Whether somebody configured what signatures must be; if not, all are taken, for lack of keys. */
   readonly isConfigured: boolean;
-  /** All keys of all requirements; undefined if none asks for a signature. */
+  /** All keys of all requirements that are judged here; undefined if none asks for a signature. */
   readonly keyring: Keyring | undefined;
   /**
    * Whether all keys together answer as those of each requirement do, so that one verification is enough:
@@ -93,8 +130,11 @@ export interface Policy {
 
 /** Puts scopes together. Names of scopes must differ. */
 export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
-  const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
-  const keyring = keyrings.length > 0 ? await joinKeyrings(keyrings) : undefined;
+  const keyrings = scopes
+    .filter(({ store }) => store === undefined)
+    .flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
+  const asksForKeys = scopes.some(({ signedBy }) => signedBy.length > 0);
+  const keyring = asksForKeys ? await joinKeyrings(keyrings) : undefined;
   const tags = new Map<string, readonly string[]>();
   for (const { name } of scopes) {
     const reference = name.includes('/') ? parseDockerReference(name) : undefined;

@@ -1,6 +1,6 @@
 // Whether one set of requirements lets through nothing that another keeps out, and what lets through
 // more than before when scopes are put into the policy of a node.
-import type { Requirement, Scope } from './policy.ts';
+import { type Requirement, type Scope, type SignedBy, hasUnknownKeys } from './policy.ts';
 import { findAround, scopesAround } from './scope-chain.ts';
 import { type SignedIdentity, toSignedIdentityJson } from './signed-identity.ts';
 import type { Keyring } from '../openpgp/keyring.ts';
@@ -20,10 +20,14 @@ export function isAsStrictAs(
 function implies(own: Requirement, other: Requirement): boolean {
   if (other.type === 'insecureAcceptAnything') return true;
   if (own.type !== 'signedBy' || other.type !== 'signedBy') return false;
-  return (
-    areAmong(own.keyring, other.keyring) &&
-    isRuleAsStrictAs(own.signedIdentity, other.signedIdentity)
-  );
+  return areKeysAmong(own, other) && isRuleAsStrictAs(own.signedIdentity, other.signedIdentity);
+}
+
+/** Keys that nobody knows here are the same where they come from the same files. */
+function areKeysAmong(own: SignedBy, other: SignedBy): boolean {
+  if (!hasUnknownKeys(own) && !hasUnknownKeys(other)) return areAmong(own.keyring, other.keyring);
+  const paths = own.keyPaths ?? [];
+  return paths.length > 0 && paths.every((path) => other.keyPaths?.includes(path));
 }
 
 function areAmong(keyring: Keyring, others: Keyring): boolean {
@@ -91,7 +95,13 @@ function findLoosening(scope: Scope, installed: InstalledPolicy): Loosening | un
 }
 
 function findReason(requirements: readonly Requirement[]): string | undefined {
-  return requirements.flatMap((requirement) => ('what' in requirement ? requirement.what : []))[0];
+  return requirements.flatMap((requirement) =>
+    'what' in requirement
+      ? requirement.what
+      : requirement.type === 'signedBy'
+        ? (requirement.keyFaults ?? []).map(({ message }) => message)
+        : [],
+  )[0];
 }
 
 /** The rule for all other images does not apply to scopes that are already there. */

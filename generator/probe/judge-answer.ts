@@ -2,6 +2,7 @@
 // fails the pull. Pure.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ProbeFindingCode } from './probe-finding.ts';
+import { MAX_BLOB_BYTES } from '../openpgp/signature-file.ts';
 import { type Asked, type NoAnswer, type StoreAnswer, isAnswer } from './answering.ts';
 
 /** A fault by its code, and what came. */
@@ -81,6 +82,24 @@ function isHttp2(bytes: Uint8Array): boolean {
     (type === SETTINGS || type === GOAWAY) &&
     stream.every((byte) => byte === 0)
   );
+}
+
+/** What became of the bytes of a 200 on their way; undefined where they are what was meant. */
+export function judgeTransfer({ body, fault, headers }: StoreAnswer): ProbeFault | undefined {
+  switch (fault) {
+    case undefined:
+      return undefined;
+    case 'too-large':
+      return { code: 'unreadable-signature', got: `too-large: more than ${MAX_BLOB_BYTES} bytes` };
+    case 'encoding':
+      return { code: 'encoding', got: `Content-Encoding: ${headers['content-encoding']}` };
+    case 'wrong-length': {
+      const length = headers['content-length'] ?? 'more';
+      const isWhole = length === String(body.length);
+      const got = `${isWhole ? 'more than ' : ''}${body.length} bytes, expected ${length}`;
+      return { code: 'wrong-length', got };
+    }
+  }
 }
 
 /** How long caches may keep an answer, by what it says; undefined where it says nothing. Seconds. */

@@ -1,12 +1,12 @@
 // Reads the signatures of an image at one address as nodes do, and judges each of them.
 import { hash } from 'node:crypto';
 import { type DescribeOptions, describeSignature } from '../explain/describe-signature.ts';
-import { MAX_BLOB_BYTES, parseSignatureFile } from '../openpgp/signature-file.ts';
+import { parseSignatureFile } from '../openpgp/signature-file.ts';
 import { MAX_SIGNATURES } from '../store/numbering.ts';
 import { formatDirectory, formatLocation } from '../terms/location.ts';
 import { isRejection } from '../terms/rejection.ts';
 import { type StoreAnswer, isAnswer } from './answering.ts';
-import { type ProbeFault, describeStatus, judgeMissing } from './judge-answer.ts';
+import { type ProbeFault, describeStatus, judgeMissing, judgeTransfer } from './judge-answer.ts';
 import type { AddressProbe } from './probe-address.ts';
 import { formatQuestion } from './store-address.ts';
 
@@ -181,23 +181,5 @@ export class ImageProbe {
   #tell({ code, got }: ProbeFault, number: number, severity?: 'fails'): void {
     const asked = formatLocation(this.#directory, number);
     this.#probe.tell(code, { got, asked, image: this.#image.name, severity });
-  }
-}
-
-/** What became of the bytes on their way. */
-function judgeTransfer({ body, fault, headers }: StoreAnswer): ProbeFault | undefined {
-  switch (fault) {
-    case undefined:
-      return undefined;
-    case 'too-large':
-      return { code: 'unreadable-signature', got: `too-large: more than ${MAX_BLOB_BYTES} bytes` };
-    case 'encoding':
-      return { code: 'encoding', got: `Content-Encoding: ${headers['content-encoding']}` };
-    case 'wrong-length': {
-      const length = headers['content-length'] ?? 'more';
-      const isWhole = length === String(body.length);
-      const got = `${isWhole ? 'more than ' : ''}${body.length} bytes, expected ${length}`;
-      return { code: 'wrong-length', got };
-    }
   }
 }

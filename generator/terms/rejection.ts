@@ -150,6 +150,11 @@ export const REJECTIONS = {
     cause: 'The policy rejects every image of the scope, or does not require OpenPGP signatures.',
     cure: 'Change the policy of the scope, or remove the file.',
   },
+  'other-store': {
+    cause:
+      'The scope of the image has a `store` of its own. Nodes ask that store, and would never find the file in this one.',
+    cure: 'Remove the file, or take `store` out of the scope.',
+  },
   misplaced: {
     cause: 'The file is named like a signature, but does not lie in a `repo@sha256=HEX` directory.',
     cure: 'Move it to `namespace/repo@sha256=HEX/signature-N`.',

@@ -1,6 +1,6 @@
 // What a node needs for scopes that a reader has named: of a store that checks all images alike, each
 // reader says for which images a node shall ask for signatures.
-import { type Policy, type Scope, createScope } from '../../generator/policy/policy.ts';
+import { type Policy, type Scope, createScope, keepIn } from '../../generator/policy/policy.ts';
 import { findAround, scopeChain } from '../../generator/policy/scope-chain.ts';
 import { isScopeName, whyNoScope } from '../../generator/policy/scope-name.ts';
 import { type Download, createWay } from './downloads.ts';
@@ -42,7 +42,7 @@ export function findAskedScopes(
     const around = findAround(policy.scopes, name);
     const scope = around && signed.get(around.name);
     if (!scope) return `This store has no keys for images of ${name}.`;
-    asked.push(createScope(name, scope.prefix, scope.requirements));
+    asked.push(keepIn(scope.store, createScope(name, scope.prefix, scope.requirements)));
   }
   // Those that have keys of their own keep them.
   const below = [...signed.values()].filter(

@@ -1,5 +1,6 @@
 // The files that nodes need, as the server hands them out below `/nodes/`.
 import type { StoreUrl } from '../../generator/nodes/store-url.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import { armorKeys } from '../../generator/openpgp/openpgp-js.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { GuideFile, NodeGuide } from './node-guide.ts';
@@ -18,9 +19,7 @@ export interface Download {
 export function createDownloads(policy: Policy, guide: NodeGuide): readonly Download[] {
   // A policy that asks for more than these files say must not be replaced by less.
   const files = guide.files.filter(({ path }) => guide.isWhole || path !== POLICY_FILE);
-  const hasOwnRegistries = files.some(
-    ({ path }) => path.startsWith(REGISTRIES) && path !== DEFAULT_REGISTRIES,
-  );
+  const hasOwnRegistries = files.some(({ path }) => path === OWN_REGISTRIES);
   return [...files.map((file) => toDownload(file, hasOwnRegistries)), ...toKeys(policy, guide)];
 }
 
@@ -40,6 +39,7 @@ export function keyPathOf(fingerprint: string): string {
 
 const POLICY_FILE = 'etc/containers/policy.json';
 const REGISTRIES = 'etc/containers/registries.d/';
+const OWN_REGISTRIES = `${REGISTRIES}lookaside.yaml`;
 const DEFAULT_REGISTRIES = `${REGISTRIES}default.yaml`;
 
 const OPENPGP_KEYS = 'application/pgp-keys';
@@ -50,22 +50,31 @@ function toDownload({ path, bytesFor }: GuideFile, hasOwnRegistries: boolean): D
     return { path: 'nodes/policy.json', installedAt, contentType: 'application/json', bytesFor };
   }
   if (path.startsWith(REGISTRIES)) {
-    const isSecond = path === DEFAULT_REGISTRIES && hasOwnRegistries;
-    const name = isSecond ? 'registries.d-default.yaml' : 'registries.d.yaml';
+    const file = path.slice(REGISTRIES.length);
+    const isFirst = path === OWN_REGISTRIES || (path === DEFAULT_REGISTRIES && !hasOwnRegistries);
+    const name = isFirst ? 'registries.d.yaml' : `registries.d-${file}`;
     return { path: `nodes/${name}`, installedAt, contentType: 'application/yaml', bytesFor };
   }
   const name = path.slice(path.lastIndexOf('/') + 1);
   return { path: `nodes/keys/${name}`, installedAt, contentType: OPENPGP_KEYS, bytesFor };
 }
 
+/** The newest copy of each key of the scopes: those of other stores are not among our own. */
 function toKeys({ keyring }: Policy, { scopes }: NodeGuide): readonly Download[] {
-  const signedBy = scopes.flatMap(({ scope }) => scope.signedBy);
-  const shown = new Set(signedBy.flatMap((one) => one.keyring.keys.map((key) => key.fingerprint)));
-  return (keyring?.keys ?? []).flatMap(({ fingerprint }, index) => {
-    const block = keyring?.blocks[index];
-    if (!block || !shown.has(fingerprint)) return [];
+  const keyrings = scopes.flatMap(({ scope }) => scope.signedBy.map((one) => one.keyring));
+  const shown = new Map(keyrings.flatMap(listBlocks));
+  const own = keyring ? listBlocks(keyring).filter(([fingerprint]) => shown.has(fingerprint)) : [];
+  return [...new Map([...own, ...shown, ...own])].map(([fingerprint, block]) => {
     const bytes = Buffer.from(armorKeys(block));
     const path = keyPathOf(fingerprint);
-    return [{ path, installedAt: undefined, contentType: OPENPGP_KEYS, bytesFor: () => bytes }];
+    return { path, installedAt: undefined, contentType: OPENPGP_KEYS, bytesFor: () => bytes };
+  });
+}
+
+/** The packets of each key, by its fingerprint. */
+function listBlocks({ keys, blocks }: Keyring): readonly (readonly [string, Uint8Array])[] {
+  return keys.flatMap(({ fingerprint }, index) => {
+    const block = blocks[index];
+    return block ? [[fingerprint, block] as const] : [];
   });
 }

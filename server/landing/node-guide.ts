@@ -122,7 +122,7 @@ function listFiles(
 }
 
 function keyPathsOf({ signedBy }: Scope, places: KeyPlaces): readonly string[] {
-  return signedBy.flatMap(({ keyring }) => toPaths(places.membersFor(keyring)));
+  return signedBy.flatMap((requirement) => toPaths(places.membersFor(requirement)));
 }
 
 function toPaths(members: KeyMembers): readonly string[] {

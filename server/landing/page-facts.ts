@@ -1,7 +1,8 @@
 // What the page tells, before it is written down.
 import type { IsInUse, KeyLife } from '../../generator/openpgp/keys/key-state.ts';
+import { hasKeysOnNodes } from '../../generator/nodes/key-files.ts';
 import type { KeyInfo } from '../../generator/openpgp/keyring.ts';
-import type { Policy, SignedBy } from '../../generator/policy/policy.ts';
+import { type Policy, type SignedBy, hasUnknownKeys } from '../../generator/policy/policy.ts';
 import {
   type SignedIdentity,
   formatReference,
@@ -42,10 +43,14 @@ export interface ScopeFacts {
   readonly groups: readonly KeyGroup[];
   /** Where nodes expect the keys, absolute. */
   readonly keyPaths: readonly string[];
+  /** Whether nodes have them already, so that they are not handed out here. */
+  readonly hasKeysOnNodes: boolean;
   readonly registriesFor: ScopeGuide['registriesFor'];
   readonly policyMember: string;
   /** An image of the scope; parts in upper case are to be filled in. */
   readonly image: string;
+  /** The store that has its signatures; undefined: this one. */
+  readonly store: string | undefined;
   /** Where its first signature lies below the address of the store, likewise. */
   readonly location: string;
 }
@@ -115,7 +120,7 @@ function createNamedWay(guide: NodeGuide): readonly Download[] {
 
 function toScopeFacts(guide: ScopeGuide, titleOfRest: string): Omit<ScopeFacts, 'id'> {
   const { scope, registriesFor, policyMember, keyPaths } = guide;
-  const { name, prefix = '', signedBy } = scope;
+  const { name, prefix = '', store, signedBy } = scope;
   const { image, repository } = findExample(name);
   const identities = signedBy.map(({ signedIdentity }) => describeIdentity(signedIdentity));
   const isSame = new Set(identities).size === 1;
@@ -130,9 +135,11 @@ function toScopeFacts(guide: ScopeGuide, titleOfRest: string): Omit<ScopeFacts, 
       identity: isSame ? undefined : identities[index],
     })),
     keyPaths,
+    hasKeysOnNodes: hasKeysOnNodes(scope),
     registriesFor,
     policyMember,
     image,
+    store,
     location: formatLocation(place, 1),
   };
 }
@@ -159,6 +166,7 @@ function toId(name: string, taken: Set<string>): string {
 
 /** Whose signatures an image needs. */
 export function describeSigners(signedBy: readonly SignedBy[]): string {
+  if (signedBy.some(hasUnknownKeys)) return 'An image needs a signature by a key that nodes have.';
   const keys = signedBy.map(({ keyring }) => keyring.keys.length);
   const [first = 0] = keys;
   if (keys.length === 1) {

@@ -1,6 +1,6 @@
 // One scope: whose signatures its images need, and what a node needs to check them.
 import { toShellWord } from '../../generator/terms/text.ts';
-import { type StoreUrl, formatStoreUrl } from '../../generator/nodes/store-url.ts';
+import { type StoreUrl, formatStoreUrl, parseStoreUrl } from '../../generator/nodes/store-url.ts';
 import { renderBlock } from '../html/render-block.ts';
 import { type Html, html } from '../html/html.ts';
 import type { PageFacts, ScopeFacts } from './page-facts.ts';
@@ -12,14 +12,15 @@ const SHOWN_FILES = 4;
 
 /** The section of a scope; what nodes need for it can be folded away. */
 export function renderScope(scope: ScopeFacts, facts: PageFacts, isFolded: boolean): Html {
-  const { id, name, title, signers, identity, groups, keyPaths } = scope;
+  const { id, name, title, signers, identity, groups, store } = scope;
   const { url } = facts;
   const label = title.toLowerCase();
   const blocks = renderBlocks(scope, url, label);
   return html`<section id="${id}" class="scope">
     <h3>${renderTitle(scope)}</h3>
     <p>${signers} ${identity}</p>
-    ${renderScopeKeys(groups, `Keys for ${label}`, facts)} ${renderKeyPaths(keyPaths)}
+    ${store === undefined ? undefined : html`<p>Its signatures are in another store: <code>${store}</code></p> `}
+    ${renderScopeKeys(groups, `Keys for ${label}`, facts)} ${renderKeyPaths(scope)}
     ${name === '' ? renderAllImages(facts, blocks) : undefined}
     ${name !== '' && isFolded ? fold(blocks, label) : undefined}
     ${name !== '' && !isFolded ? blocks : undefined}
@@ -48,8 +49,9 @@ export function renderTitle({ name, title }: ScopeFacts): Html {
   return name === '' ? html`${title}` : html`<code>${title}</code>`;
 }
 
-function renderKeyPaths(keyPaths: readonly string[]): Html {
+function renderKeyPaths({ keyPaths, hasKeysOnNodes }: ScopeFacts): Html {
   const [only = ''] = keyPaths;
+  if (hasKeysOnNodes) return html`<p>Nodes have the keys already: <code>${only}</code></p> `;
   if (keyPaths.length === 1) return html`<p>On a node the keys are in ${renderKeyPath(only)}</p> `;
   const list = html`<ul class="files">
     ${keyPaths.map((path) => html`<li>${renderKeyPath(path)}</li> `)}
@@ -68,7 +70,8 @@ function renderKeyPath(path: string): Html {
   return html`<a href="${file}"><code>${path}</code></a>`;
 }
 
-function tryIt({ image, location }: ScopeFacts, url: StoreUrl): string {
+function tryIt({ image, location, store }: ScopeFacts, own: StoreUrl): string {
+  const url = store === undefined ? own : parseStoreUrl(store);
   return `# an image of this scope
 IMAGE=${toShellWord(image)}
 skopeo copy "docker://$IMAGE" "dir:$(mktemp -d)"

@@ -48,8 +48,15 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   pool: (value) => value !== '' && value !== 7,
   platform: (value) => value !== 7,
   scopes: (value) => {
-    const [name = '', scope] = Object.entries<{ prefix?: string }>(Object(value))[0] ?? [];
-    return name.length > 255 || scope?.prefix === 'a\\b';
+    const [name = '', scope] =
+      Object.entries<Partial<Record<string, string>>>(Object(value))[0] ?? [];
+    const { prefix, require, keyPath, vendor } = scope ?? {};
+    return (
+      name.length > 255 ||
+      prefix === 'a\\b' ||
+      (require === 'all' && keyPath !== undefined) ||
+      (vendor === 'redhat' && name === 'registry.example')
+    );
   },
 };
 

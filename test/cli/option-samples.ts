@@ -192,6 +192,52 @@ function faultOf(scope: string): string {
 
 const SCOPE_NAME = 'expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN, got ';
 
+const SCOPE = { keys: ['a.asc'], require: 'any' } as const;
+const NO_KEYS = { keys: [], require: 'any' } as const;
+const STORE = 'https://vendor.example';
+
+/** What is wrong with stores, key paths and vendors, behind the member that it is told of. */
+const VENDOR_FAULTS: readonly (readonly [scope: object, fault: string])[] = [
+  [
+    { ...KEYS, store: 'vendor.example' },
+    'store: expected an https:// address of a store, got "vendor.example"',
+  ],
+  [
+    { ...KEYS, store: 'https://user:word@vendor.example' },
+    'store: expected an address without user name, password and query: everybody may read it',
+  ],
+  [
+    { ...KEYS, store: 'https://vendor.example/?token=1' },
+    'store: expected an address without user name, password and query: everybody may read it',
+  ],
+  [{ store: STORE }, 'keys: expected keys, or keyPath where nodes have them already, got neither'],
+  [
+    { keyPath: '/etc/pki/key' },
+    'keys: expected the keys of keyPath too: signatures in this store are judged by them',
+  ],
+  [
+    { store: STORE, keyPath: 'key.asc' },
+    'keyPath: expected an absolute path without dot segments, got "key.asc"',
+  ],
+  [
+    { store: STORE, keyPath: '/etc/../key.asc' },
+    'keyPath: expected an absolute path without dot segments, got "/etc/../key.asc"',
+  ],
+  [
+    { ...KEYS, store: STORE, prefix: 'images' },
+    'prefix: expected none beside store: it is a place in this store, and the signatures are in another',
+  ],
+  [
+    { ...KEYS, keyPath: '/etc/pki/key', require: 'all' },
+    'require: expected any beside keyPath: nodes take a signature by any key of one file',
+  ],
+  [{ vendor: 'ubuntu' }, 'vendor: expected redhat or openshift or suse, got "ubuntu"'],
+  [
+    { vendor: 'redhat' },
+    'vendor: expected a scope of redhat (registry.access.redhat.com, registry.redhat.io, or a part of one), got "registry.example"; for a mirror give store, keys and signedIdentity',
+  ],
+];
+
 const SCOPES: Samples = {
   good: [
     [{ '': KEYS }, { '': { keys: ['a.asc'], require: 'any' } }],
@@ -227,9 +273,52 @@ const SCOPES: Samples = {
         },
       },
     ],
+    [
+      { 'registry.example': { ...KEYS, store: 'https://vendor.example/sigs/' } },
+      { 'registry.example': { ...SCOPE, store: 'https://vendor.example/sigs' } },
+    ],
+    [
+      { 'registry.example': { store: 'file:///srv/sigs', keyPath: '/etc/pki/key' } },
+      {
+        'registry.example': { ...NO_KEYS, store: 'file:///srv/sigs', keyPath: '/etc/pki/key' },
+      },
+    ],
+    [
+      { 'registry.example': { ...KEYS, keyPath: '/etc/pki/key' } },
+      { 'registry.example': { ...SCOPE, keyPath: '/etc/pki/key' } },
+    ],
+    [
+      {
+        'registry.redhat.io': { vendor: 'redhat' },
+        'registry.access.redhat.com/ubi9': {
+          ...KEYS,
+          vendor: 'redhat',
+          store: 'https://copy.example',
+          keyPath: '/etc/pki/own',
+        },
+        'registry.suse.com': { ...KEYS, vendor: 'suse' },
+      },
+      {
+        'registry.redhat.io': {
+          ...NO_KEYS,
+          store: 'https://registry.redhat.io/containers/sigstore',
+          keyPath: '/etc/pki/rpm-gpg/RPM-GPG-KEY-redhat-release',
+        },
+        'registry.access.redhat.com/ubi9': {
+          ...SCOPE,
+          store: 'https://copy.example',
+          keyPath: '/etc/pki/own',
+        },
+        'registry.suse.com': { ...SCOPE, store: 'https://registry.suse.com/sigstore' },
+      },
+    ],
   ],
   bad: [
     [{}, 'expected at least one scope, got none'],
+    ...VENDOR_FAULTS.map(([scope, fault]): [unknown, string] => [
+      { 'registry.example': scope },
+      `registry.example: ${fault}`,
+    ]),
     [[], 'expected a mapping of scopes, got []'],
     ['x', 'expected a mapping of scopes, got "x"'],
     ...[

@@ -6,7 +6,13 @@ import { listKeyWarnings } from '../../policy/key-warnings.ts';
 import type { Policy, Scope } from '../../policy/policy.ts';
 import { type NodeFilesOptions, signedScopes } from '../node-files.ts';
 import { DEFAULT_FILE } from '../registries-d.ts';
-import { type StoreUrl, hasCredentials, isOpenToOthers, namesRegistry } from '../store-url.ts';
+import {
+  type StoreUrl,
+  hasCredentials,
+  isOpenToOthers,
+  namesRegistry,
+  parseStoreUrl,
+} from '../store-url.ts';
 import {
   type JudgeKeyOptions,
   type KeyFaultCode,
@@ -22,8 +28,12 @@ export type AdviceOptions = NodeFilesOptions & JudgeKeyOptions;
 export function adviseOn(policy: Policy, options: AdviceOptions): readonly string[] {
   const scopes = signedScopes(policy);
   const { url, staging } = options;
+  const own = scopes.filter(({ store }) => store === undefined);
   // One that signs is given the directory in place of the address.
-  const advice = staging === undefined ? adviseOnAddress(url, scopes) : [];
+  const advice = staging === undefined ? adviseOnAddress(url, own) : [];
+  for (const store of new Set(scopes.flatMap((scope) => scope.store ?? []))) {
+    advice.push(...adviseOnOtherStore(store));
+  }
   if (scopes.some(({ name }) => name === '') && !options.isRootless) {
     advice.push(
       `registries.d/${DEFAULT_FILE} replaces the distribution's file: make sure that no update brings the old one back`,
@@ -34,6 +44,11 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
       options.clients === '5.40+'
         ? 'once a home directory has .config/containers/policy.json, that of /etc/containers is not read for that user; the files of registries.d are read together with those of the system, where a file of the same name is hidden and a scope in two files fails every pull'
         : 'once a home directory has .config/containers/registries.d or policy.json, those of /etc/containers are not read for that user',
+    );
+  }
+  for (const path of new Set(scopes.flatMap(keyPathsOf))) {
+    advice.push(
+      `${path} is not written: a node without that file refuses the images of its scope, so check one of each kind with --check`,
     );
   }
   if (options.clients === 'any') advice.push(...adviseOnOldClients(scopes));
@@ -111,6 +126,15 @@ function adviseOnAddress(url: StoreUrl, scopes: readonly Scope[]): string[] {
   return advice;
 }
 
+function keyPathsOf({ signedBy }: Scope): readonly string[] {
+  return signedBy.flatMap(({ keyPaths = [] }) => keyPaths);
+}
+
+/** The host may be that of the registry: vendors have both on one. */
+function adviseOnOtherStore(store: string): readonly string[] {
+  return adviseOnAddress(parseStoreUrl(store), []).map((sentence) => `${store}: ${sentence}`);
+}
+
 /** What is younger than the store's own `sigstore` key, which the oldest clients know. */
 function adviseOnOldClients(scopes: readonly Scope[]): readonly string[] {
   const rules = scopes.flatMap(({ signedBy }) => signedBy.map((one) => one.signedIdentity.type));
@@ -152,7 +176,7 @@ export function adviseOnLayout(
 ): readonly string[] {
   const coversAll = scopes.some(({ name }) => name === '');
   const advice = [
-    `nodes fail every pull if another file in registries.d also has ${coversAll ? 'default-docker or ' : ''}one of these scopes, for example Red Hat's registry.redhat.io.yaml or a file with another --name: remove the scope there; clients from containers/image 5.40 on also read those of /usr/share/containers and of users`,
+    `nodes fail every pull if another file in registries.d also has ${coversAll ? 'default-docker or ' : ''}one of these scopes, for example a distribution's or one with another --name: remove the scope there; clients from containers/image 5.40 on also read those of /usr/share/containers and of users`,
   ];
   if (existing === undefined) {
     advice.push(

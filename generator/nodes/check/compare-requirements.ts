@@ -1,5 +1,10 @@
 // How what a node asks of the images of a scope differs from what it should ask, also in words.
-import type { Requirement, SignedBy, Scope } from '../../policy/policy.ts';
+import {
+  type Requirement,
+  type Scope,
+  type SignedBy,
+  hasUnknownKeys,
+} from '../../policy/policy.ts';
 import { toSignedIdentityJson } from '../../policy/signed-identity.ts';
 import { isAsStrictAs } from '../../policy/strictness.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
@@ -15,9 +20,9 @@ export type Difference =
   | { readonly result: 'weaker' | 'stricter' | 'other' }
   | {
       readonly result: 'keys';
-      /** Fingerprints that should not be there. */
+      /** Fingerprints that should not be there; the paths of files whose keys nobody knows here. */
       readonly strange: readonly string[];
-      /** Fingerprints that should be. */
+      /** Those that should be. */
       readonly missing: readonly string[];
     }
   | { readonly result: 'identity'; readonly wanted: string; readonly got: string };
@@ -51,12 +56,18 @@ function compareKeys(
   got: readonly SignedBy[],
   wanted: readonly SignedBy[],
 ): Difference | undefined {
-  const gotKeys = fingerprintsOf(got);
-  const wantedKeys = fingerprintsOf(wanted);
+  const namesOf = wanted.some(hasUnknownKeys) ? pathsOf : fingerprintsOf;
+  const gotKeys = namesOf(got);
+  const wantedKeys = namesOf(wanted);
   const strange = [...gotKeys].filter((key) => !wantedKeys.has(key));
   const missing = [...wantedKeys].filter((key) => !gotKeys.has(key));
   if (strange.length + missing.length === 0) return undefined;
   return { result: 'keys', strange, missing };
+}
+
+/** Of the key files of requirements. */
+function pathsOf(requirements: readonly SignedBy[]): ReadonlySet<string> {
+  return new Set(requirements.flatMap(({ keyPaths = ['keyData'] }) => keyPaths));
 }
 
 /** Of all keys of requirements, upper-case hex. */

@@ -62,7 +62,12 @@ export async function readRequirements(
     requirements.push(
       faults.some(({ severity }) => severity === 'fault') || good.length === 0
         ? { type: 'unmeetable', what: 'has keys that cannot be read' }
-        : { type: 'signedBy', keyring: merged, signedIdentity: one.signedIdentity },
+        : {
+            type: 'signedBy',
+            keyring: merged,
+            signedIdentity: one.signedIdentity,
+            ...(one.keyPaths.length > 0 && { keyPaths: one.keyPaths }),
+          },
     );
   }
   return { requirements, places, findings };

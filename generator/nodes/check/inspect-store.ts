@@ -69,7 +69,7 @@ export function inspectStore(
   const { name } = scope;
   const store = storeOf(scope, wanted);
   const current = findStore(sections, name, READ_MEMBERS.current);
-  const fault = current && judgeStore(current.untrustedText, store, name);
+  const fault = current && judgeFor(scope, current.untrustedText, store);
   const isElsewhere = fault?.code === 'store-differs' && current?.scope !== name;
   if (!current || isElsewhere) {
     return { ...NOTHING, lost: describeLost(name, store, current, sections, registriesPath) };
@@ -79,7 +79,7 @@ export function inspectStore(
   if (old?.untrustedText === current.untrustedText) {
     return { ...NOTHING, findings: [...describe(current, fault, name), ...staging] };
   }
-  const oldFault = old && judgeStore(old.untrustedText, store, name);
+  const oldFault = old && judgeFor(scope, old.untrustedText, store);
   if (!old || (oldFault?.code === 'store-differs' && old.scope !== current.scope)) {
     const got = old ? `the one of ${nameScope(old.scope)}` : 'none';
     const message = `expected "sigstore" with ${quoteStore(store)}, got ${got}`;
@@ -90,6 +90,13 @@ export function inspectStore(
   }
   const findings = describeBoth(current, fault, old, oldFault, name);
   return { ...NOTHING, findings: [...findings, ...staging] };
+}
+
+/** Vendors have their stores on the hosts of their registries, which nobody has mistaken for them. */
+function judgeFor(scope: Scope, untrustedText: string, store: string): StoreFault | undefined {
+  const fault = judgeStore(untrustedText, store, scope.name);
+  const isMeant = scope.store !== undefined && fault?.code === 'registry-as-store';
+  return isMeant && fault.severity === 'warning' ? undefined : fault;
 }
 
 function describe(
@@ -146,7 +153,7 @@ function inspectStaging(
   wanted: WantedNode,
   path: string,
 ): readonly NodeFinding[] {
-  if (wanted.staging === undefined) return [];
+  if (wanted.staging === undefined || scope.store !== undefined) return [];
   const expected = toSection(scope, wanted)['lookaside-staging'] ?? '';
   const { current, old } = WRITE_MEMBERS;
   for (const members of wanted.clients === 'any' ? [current, old] : [current]) {

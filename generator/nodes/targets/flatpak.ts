@@ -3,7 +3,7 @@
 // key of which will do, and the signed repository must be that of the image.
 import { basename } from 'node:path/posix';
 import { type Scope, describeScope } from '../../policy/policy.ts';
-import { placeKeys } from '../key-files.ts';
+import { hasKeysOnNodes, placeKeys } from '../key-files.ts';
 import type { NodeFile } from '../node-file.ts';
 import { formatStoreUrl } from '../store-url.ts';
 import { TargetError, type TargetOptions, type WrittenFile } from './target.ts';
@@ -29,12 +29,16 @@ export function writeFlatpakOptions(
   for (const scope of scopes) checkScope(scope);
   const { files } = placeKeys(scopes, { form: 'file', name, haveKeyPaths: false });
   return files.flatMap(({ path, bytes }, index) => {
-    const { name: scopeName = '', prefix = '' } = scopes[index] ?? {};
+    const {
+      name: scopeName = '',
+      prefix = '',
+      store = formatStoreUrl(url, prefix),
+    } = scopes[index] ?? {};
     const keys = basename(path);
     const images = scopeName === '' ? 'all that no other scope covers' : scopeName;
     const text = `# Written by lookaside node-config, for remotes of flatpak 1.17 or later with the images of
 # ${images}
---signature-lookaside=${formatStoreUrl(url, prefix)}
+--signature-lookaside=${store}
 --gpg-import=${keys}
 `;
     const options = `${basename(keys, '.asc')}.flatpak`;
@@ -51,6 +55,12 @@ function checkScope(wanted: Scope): void {
   if (signedBy.length !== 1) {
     throw new TargetError(
       `${scope} requires signatures by several keys, but for flatpak any one of them is enough`,
+    );
+  }
+  if (hasKeysOnNodes(wanted)) {
+    throw new TargetError(
+      `${scope} names keys by the keyPath that nodes have, and flatpak copies them`,
+      'take keyPath out of the scope, and give its keys',
     );
   }
   const unknown = signedBy.find(({ signedIdentity: { type } }) => !KNOWN_IDENTITIES.has(type));

@@ -332,7 +332,7 @@ describe('settings', () => {
     'with a member of a scope that is like none': [
       'scopes: {registry.example: {keys: a.asc, colour: red}}',
       /: scopes: registry\.example: unknown key colour$/,
-      'use one of keys, require, signedIdentity, prefix',
+      'use one of keys, require, signedIdentity, prefix, vendor, store, keyPath',
     ],
     'with two kinds of signedIdentity in one': [
       'scopes: {registry.example: {keys: a.asc, signedIdentity: {type: matchExact, prefix: a}}}',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { freePort } from '../../kit/process/free-port.ts';
 import { runInProcess } from '../../kit/program/run-in-process.ts';
 import { useTemporary } from '../../kit/temporary.ts';
@@ -118,6 +119,38 @@ no pull fails because of http://STORE
       got: '403, expected 404',
     });
     assert.match(`${node} ${hint}`, /404/);
+  });
+
+  it('verifies by the keys of the scope that names the store, and of no other', async () => {
+    const vectors = new URL('../../fixtures/vectors/', import.meta.url);
+    const path = (name: string): string => fileURLToPath(new URL(name, vectors));
+    const hex = 'e3f12513a4b22a2d7c0e7c9207f52128113758d9d68c7d06b11a0ac7672966f7';
+    const signature = await readFile(path('redhat/rhel7-7.6.signature'));
+    store = await startPlantedStore({
+      files: new Map([[`rhel7@sha256=${hex}/signature-1`, signature]]),
+    });
+    const config = join(directory(), 'lookaside.yaml');
+    const image = `registry.access.redhat.com/rhel7@sha256:${hex}`;
+    const codesWith = async (keys: string): Promise<readonly string[]> => {
+      const vendor = { vendor: 'redhat', store: store?.baseUrl, keys: path(keys) };
+      const scopes = {
+        'registry.access.redhat.com': vendor,
+        'quay.io': { keys: path('lab/keys/lab.gpg') },
+      };
+      await writeFile(config, JSON.stringify({ scopes }));
+      const args = [
+        'probe',
+        store?.baseUrl ?? '',
+        '--config',
+        config,
+        '--images',
+        await list(image),
+      ];
+      const { stdout } = await runInProcess([...args, '--format=json']);
+      return JSON.parse(stdout.toString()).findings.map((one: { code: string }) => one.code);
+    };
+    assert.ok(!(await codesWith('redhat/release-key.asc')).includes('no-good-signature'));
+    assert.ok((await codesWith('lab/keys/lab.gpg')).includes('no-good-signature'));
   });
 
   it('takes risks for faults with --strict', async () => {

@@ -9,7 +9,12 @@ import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import { loadStore } from '../../../generator/store/load-store.ts';
 import type { Keyring } from '../../../generator/openpgp/keyring.ts';
 import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
-import { createPolicy, createScope, createSimplePolicy } from '../../../generator/policy/policy.ts';
+import {
+  createPolicy,
+  createScope,
+  keepIn,
+  createSimplePolicy,
+} from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { REJECTIONS } from '../../../generator/terms/rejection.ts';
 import { type ReportedFile, sortByPath } from '../../../generator/store/report.ts';
@@ -73,6 +78,16 @@ async function judgeOfScopes(
   const scopes = [createScope('other.example', undefined, [requirement])];
   if (ours) scopes.push(createScope('registry.example/team', undefined, ours));
   return judgeOf(await createPolicy(scopes));
+}
+
+/** For our images another store, in which the same keys sign them. */
+async function judgeOfOtherStore(keyring: Keyring): Promise<Judge> {
+  const requirement = { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY } as const;
+  const [other, ours] = ['other.example', 'registry.example/team'].map((name) =>
+    createScope(name, undefined, [requirement]),
+  );
+  assert.ok(other && ours);
+  return judgeOf(await createPolicy([other, keepIn('https://vendor.example/sigs', ours)]));
 }
 
 describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () => {
@@ -408,6 +423,14 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
       hint: /Change the policy/,
       judgedBy: async (all) =>
         judgeOfScopes(all, [{ type: 'unmeetable', what: 'rejects every image' }]),
+    },
+    {
+      title: 'image whose signatures are in another store',
+      code: 'other-store',
+      message:
+        /^the scope "registry\.example\/team" has its signatures in the store at https:\/\/vendor\.example\/sigs$/,
+      hint: /take `store` out of the scope/,
+      judgedBy: judgeOfOtherStore,
     },
     // Where it lies.
     {

@@ -7,7 +7,7 @@ import {
 } from '../../../generator/nodes/key-files.ts';
 import type { Keyring } from '../../../generator/openpgp/keyring.ts';
 import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
-import { type Scope, createScope } from '../../../generator/policy/policy.ts';
+import { type Scope, type SignedBy, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { keyringOf } from '../../kit/samples/samples.ts';
 import { scopeLists } from './random-scopes.ts';
@@ -15,12 +15,12 @@ import { scopeLists } from './random-scopes.ts';
 const FILES: KeyPlacesOptions = { form: 'file', name: 'lookaside', haveKeyPaths: false };
 const NEWER: KeyPlacesOptions = { ...FILES, haveKeyPaths: true };
 
+function requirementOf(keyring: Keyring): SignedBy {
+  return { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY };
+}
+
 function scopeOf(name: string, ...keyrings: readonly Keyring[]): Scope {
-  const signedIdentity = DEFAULT_IDENTITY;
-  const requirements = keyrings.map(
-    (keyring) => ({ type: 'signedBy', keyring, signedIdentity }) as const,
-  );
-  return createScope(name, undefined, requirements);
+  return createScope(name, undefined, keyrings.map(requirementOf));
 }
 
 const fingerprintsOf = ({ keys }: Keyring): string[] => keys.map(({ fingerprint }) => fingerprint);
@@ -47,7 +47,7 @@ describe('generator: key files for nodes', () => {
     assert.ok(file);
     assert.equal(files.length, 1);
     assert.equal(file.path, 'etc/pki/containers/lookaside-quay.io-team.asc');
-    assert.deepEqual(membersFor(both), { keyPath: `/${file.path}` });
+    assert.deepEqual(membersFor(requirementOf(both)), { keyPath: `/${file.path}` });
     const text = Buffer.from(file.bytes).toString();
     assert.equal(text.match(/BEGIN PGP PUBLIC KEY BLOCK/g)?.length, 1);
     assert.match(text, /\n=[A-Za-z0-9+/]{4}\n-----END/);
@@ -63,7 +63,9 @@ describe('generator: key files for nodes', () => {
       files.map(({ path }) => path),
       stems,
     );
-    assert.deepEqual(membersFor(both), { keyPaths: stems.map((path) => `/${path}`) });
+    assert.deepEqual(membersFor(requirementOf(both)), {
+      keyPaths: stems.map((path) => `/${path}`),
+    });
     assert.deepEqual(pathsOf([scopeOf('quay.io/team', one)], NEWER), [
       'lookaside-quay.io-team.asc',
     ]);
@@ -75,7 +77,7 @@ describe('generator: key files for nodes', () => {
       for (const keyring of [one, other]) {
         const [print] = fingerprintsOf(keyring);
         const keyPath = `/etc/pki/containers/lookaside-quay.io-team-${print}.asc`;
-        assert.deepEqual(membersFor(keyring), { keyPath });
+        assert.deepEqual(membersFor(requirementOf(keyring)), { keyPath });
       }
     }
   });
@@ -126,7 +128,7 @@ describe('generator: key files for nodes', () => {
     });
     assert.deepEqual(files, []);
     const keyData = Buffer.from(both.packets).toString('base64');
-    assert.deepEqual(membersFor(both), { keyData });
+    assert.deepEqual(membersFor(requirementOf(both)), { keyData });
   });
 
   it('are one for all scopes that OpenShift takes without a reboot', async () => {
@@ -139,7 +141,7 @@ describe('generator: key files for nodes', () => {
       [path],
     );
     for (const keyring of [both, swapped]) {
-      assert.deepEqual(membersFor(keyring), { keyPath: `/${path}` });
+      assert.deepEqual(membersFor(requirementOf(keyring)), { keyPath: `/${path}` });
     }
   });
 

@@ -9,6 +9,7 @@ import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import type { Requirement } from '../../../generator/policy/policy.ts';
 import { isAsStrictAs } from '../../../generator/policy/strictness.ts';
 import type { Keyring } from '../../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { keyringOf } from '../../kit/samples/samples.ts';
 import { identities } from '../nodes/random-scopes.ts';
 
@@ -48,6 +49,23 @@ describe('generator: strictness of requirements', () => {
     sigstore: [SIGSTORE],
     'one and sigstore': [by(one), SIGSTORE],
     rejecting: [REJECT],
+  });
+
+  it('of keys that only nodes have goes by where they are', async () => {
+    const nothing = await readKeyring([]);
+    const at = (keyring: Keyring | undefined, ...keyPaths: string[]): readonly Requirement[] => {
+      assert.ok(keyring);
+      return [{ type: 'signedBy', keyring, signedIdentity: DEFAULT, keyPaths }];
+    };
+    const here = at(nothing, '/etc/key');
+    assert.ok(isAsStrictAs(here, here));
+    assert.ok(isAsStrictAs(here, at(one, '/etc/key', '/etc/second')));
+    assert.ok(isAsStrictAs(at(one, '/etc/key'), here));
+    assert.ok(isAsStrictAs(here, [ANYTHING]));
+    for (const others of [at(nothing, '/etc/other'), at(one, '/etc/other'), [by(one)], [REJECT]]) {
+      assert.equal(isAsStrictAs(here, others), false);
+      assert.equal(isAsStrictAs(others, here), others[0] === REJECT);
+    }
   });
 
   const stricter: Readonly<Record<string, readonly string[]>> = {

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
-import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
+import {
+  type Policy,
+  createPolicy,
+  createScope,
+  createSimplePolicy,
+  keepIn,
+} from '../../../generator/policy/policy.ts';
 import {
   type PageFacts,
   type PageKey,
@@ -113,6 +120,47 @@ describe('the page', () => {
     assert.ok(text.includes("'https://sigs.example/mirror/NAMESPACE/NAME@sha256=HEX/signature-1'"));
     assert.ok(text.includes("'https://sigs.example/app@sha256=HEX/signature-1'"));
     assert.match(text, /must be compared with its fingerprint from elsewhere/);
+  });
+
+  it('says of images of another store where that is, and that nodes have the keys', async () => {
+    const [known, own] = [await signedBy([GREEN]), await signedBy([RED])];
+    assert.ok(known.type === 'signedBy');
+    const unknown = { ...known, keyring: await readKeyring([]), keyPaths: ['/etc/pki/vendor'] };
+    const policy = await createPolicy([
+      keepIn('https://vendor.example/sigs', createScope('v.example', undefined, [unknown])),
+      keepIn('https://other.example', createScope('w.example', undefined, [known])),
+      createScope('quay.io/team', undefined, [own]),
+    ]);
+    const page = render(policy);
+    const text = textOf(page);
+    assert.match(text, /v\.example An image needs a signature by a key that nodes have\./);
+    assert.match(text, /Its signatures are in another store: https:\/\/vendor\.example\/sigs /);
+    assert.match(text, /Nodes have the keys already: \/etc\/pki\/vendor /);
+    const file = 'NAMESPACE/NAME@sha256=HEX/signature-1';
+    assert.ok(text.includes(`curl -sI 'https://vendor.example/sigs/${file}'`));
+    assert.ok(text.includes(`curl -sI 'https://sigs.example/team/NAME@sha256=HEX/signature-1'`));
+    // Every key that is shown can be fetched.
+    const { downloads } = createPolicyFacts(policy);
+    const paths = downloads.map(({ path }) => path);
+    for (const [, path = ''] of page.matchAll(/href="(nodes\/[^"]*)"/g))
+      assert.ok(paths.includes(path), path);
+    assert.ok(paths.includes(`nodes/keys/${await fingerprintOf(GREEN)}.asc`));
+  });
+
+  it('has a file for each file of registries.d', async () => {
+    const red = [await signedBy([RED])];
+    const scopes = ['registry.redhat.io', 'quay.io/team', ''].map((name) =>
+      createScope(name, undefined, red),
+    );
+    const { downloads } = createPolicyFacts(await createPolicy(scopes));
+    const paths = downloads.flatMap(({ path, installedAt }) =>
+      installedAt?.includes('registries.d') ? [path] : [],
+    );
+    assert.deepEqual(paths, [
+      'nodes/registries.d.yaml',
+      'nodes/registries.d-registry.redhat.io.yaml',
+      'nodes/registries.d-default.yaml',
+    ]);
   });
 
   it('names the groups of which one key each must have signed', async () => {

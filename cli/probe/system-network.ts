@@ -1,8 +1,19 @@
-// The authorities that nodes trust: those of the system, found as Go does (crypto/x509 root_linux.go).
+// What a machine knows of stores: the addresses of their names, and the authorities that it trusts, those of the
+// system, found as Go does (crypto/x509 root_linux.go).
+import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { Environment } from '../base/read-settings.ts';
 import { UsageError } from '../base/usage-error.ts';
+
+/** For one answer of a store. Milliseconds. */
+export const STORE_PATIENCE = 10_000;
+
+/** All addresses of a name, in the order of the system. */
+export async function findAddresses(name: string): Promise<readonly string[]> {
+  const found = await lookup(name, { all: true });
+  return found.map(({ address }) => address);
+}
 
 const FILES = [
   '/etc/ssl/certs/ca-certificates.crt',
