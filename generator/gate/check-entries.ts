@@ -88,8 +88,14 @@ async function checkEntry(
   }
 }
 
+/** What of a judge says what a path is. */
+export type PathRules = Pick<Judge, 'paths' | 'releases'>;
+
 /** What a path is: in a release area, signatures lie in `sha256=HEX` directories too. */
-function findPathClass(path: string, { paths = DEFAULT_BUDGETS, releases = [] }: Judge): PathClass {
+export function findPathClass(
+  path: string,
+  { paths = DEFAULT_BUDGETS, releases = [] }: PathRules,
+): PathClass {
   const place = classifyPath(path, paths);
   if (releases.length === 0 || place.kind !== 'rejected') return place;
   if (place.rejection.code !== 'misplaced' || !findReleaseArea(releases, path)) return place;

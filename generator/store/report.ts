@@ -253,6 +253,25 @@ function reportPublishable(
   };
 }
 
+/** The directories that a file is served from, if there is room for it. */
+export interface FilePlaces {
+  readonly forNodes: readonly string[];
+  readonly forClusters: readonly string[];
+  /** Why clusters do not find it; undefined if they do, or where it is in no release area. */
+  readonly refusal: Pick<Rejection, 'code' | 'message' | 'hint'> | undefined;
+}
+
+export function findPlaces(file: PublishableFile): FilePlaces {
+  const node = nodeDirectoryOf(file);
+  const { code, message, hint } = file.signature.release?.refusal ?? {};
+  const isRefused = code !== undefined && message !== undefined && hint !== undefined;
+  return {
+    forNodes: node === undefined ? [] : [node],
+    forClusters: releaseDirectoriesOf(file),
+    refusal: isRefused ? { code, message, hint } : undefined,
+  };
+}
+
 /** A file of a release area, unless it is told of as one too many where it is left out. */
 function* reportReleased(
   file: PublishableFile,
@@ -263,12 +282,12 @@ function* reportReleased(
     const number = numberIn(directory, file);
     return number === 0 ? [] : [`/${formatLocation(directory, number)}`];
   };
-  const node = nodeDirectoryOf(file);
-  const forNodes = node === undefined ? [] : toServed(node);
-  const forClusters = releaseDirectoriesOf(file).flatMap(toServed);
+  const places = findPlaces(file);
+  const forNodes = places.forNodes.flatMap(toServed);
+  const forClusters = places.forClusters.flatMap(toServed);
   const [servedAs] = [...forNodes, ...forClusters];
   if (servedAs === undefined) return;
-  const refusal = forClusters.length > 0 ? undefined : findRefusal(signature);
+  const refusal = forClusters.length > 0 ? undefined : (places.refusal ?? EXCESS);
   const warnings = [...signature.warnings];
   if (refusal) {
     const message = `no cluster finds it before an update: ${refusal.message}`;
@@ -285,19 +304,17 @@ function* reportReleased(
   };
 }
 
-function findRefusal({ release }: Signature): Pick<Rejection, 'code' | 'message' | 'hint'> {
-  const { code, message, hint } = release?.refusal ?? rejectUnlisted();
-  return { code, message, hint };
+/** What a signature of a release gets beyond the most that clusters ask for. */
+function rejectUnlisted(guests: readonly PublishableFile[]): Rejection {
+  const message = `${EXCESS.message}, got ${guests.length}`;
+  return reject(EXCESS.code, message, { hint: EXCESS.hint });
 }
 
-/** What a signature of a release gets beyond the most that clusters ask for. */
-function rejectUnlisted(guests?: readonly PublishableFile[]): Rejection {
-  const got = guests ? `, got ${guests.length}` : ' before it';
-  const message = `expected at most ${MOST_RELEASE_SIGNATURES} signatures of a release${got}`;
-  return reject('too-many-signatures', message, {
-    hint: 'Remove the ones that no cluster needs: each takes the first that is good.',
-  });
-}
+const EXCESS = {
+  code: 'too-many-signatures',
+  message: `expected at most ${MOST_RELEASE_SIGNATURES} signatures of a release`,
+  hint: 'Remove the ones that no cluster needs: each takes the first that is good.',
+} as const satisfies Partial<Rejection>;
 
 /** Requirements of a signature's scope that no signature of the same image meets. */
 export function findMissing(

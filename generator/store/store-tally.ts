@@ -31,7 +31,6 @@ export class StoreTally {
   readonly #subkeys = new Map<string, number>();
   #signatures = 0;
   #images = 0;
-  #releases = 0;
 
   /** Signatures that are served; exact duplicates count once. */
   get signatures(): number {
@@ -63,11 +62,6 @@ export class StoreTally {
     return this.#signed.has(repository) || this.#unsigned.has(repository);
   }
 
-  /** Releases with a signature, whatever their digest. */
-  get releases(): number {
-    return this.#releases;
-  }
-
   /** Takes a directory in another state than before. */
   replace(name: string, before: Counted = NONE, after: Counted = NONE): void {
     if (isReleaseDirectory(name)) {
@@ -88,7 +82,6 @@ export class StoreTally {
   #replaceRelease(name: string, before: Counted, after: Counted): void {
     const [old, now] = [before, after].map(({ served }) => onlyFlat(name, served));
     if (!old || !now) return;
-    this.#releases += Number(now.length > 0) - Number(old.length > 0);
     const [lost, gained] = [old, now].map((served) =>
       served.filter((file) => nodeDirectoryOf(file) === undefined),
     );

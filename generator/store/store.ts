@@ -75,6 +75,8 @@ export class SignatureStore {
   readonly #faulty = new Map<string, Directory>();
   /** Those that hold files which lay there before. */
   readonly #withOlder = new Map<string, Directory>();
+  /** Those of releases that serve something, but for copies below the repositories that were signed. */
+  readonly #releases = new Set<string>();
   readonly #keep = createKeeper();
   readonly #tally = new StoreTally();
   readonly #rejected = new RejectedIndex();
@@ -147,9 +149,9 @@ export class SignatureStore {
     return this.#tally.repositories.size;
   }
 
-  /** Releases with at least one signature that clusters find before an update. */
-  get releases(): number {
-    return this.#tally.releases;
+  /** The directories of releases with at least one signature: those right below the prefixes of areas. */
+  get releases(): ReadonlySet<string> {
+    return this.#releases;
   }
 
   /** How many signed images each of those repositories has. */
@@ -546,7 +548,10 @@ export class SignatureStore {
       const after = toDirectory(place, before?.files ?? [], [...left, ...come]);
       this.#summary = addSummaries(this.#summary, after.summary, before?.summary ?? EMPTY);
       this.#put(after);
-      if (isReleaseDirectory(place)) this.#setRepositories(before?.served ?? [], after.served);
+      if (!isReleaseDirectory(place)) continue;
+      if (after.served.length > 0) this.#releases.add(after.name);
+      else this.#releases.delete(after.name);
+      this.#setRepositories(before?.served ?? [], after.served);
     }
   }
 

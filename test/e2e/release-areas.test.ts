@@ -337,7 +337,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
         'vendor.asc': await readFile(world.config.replace('lookaside.yaml', 'vendor.asc')),
         'both.asc': await readFile(world.config.replace('lookaside.yaml', 'both.asc')),
       });
-      const push = ['push', file, '--to', remote.path, '--state-dir', join(directory(), 'state')];
+      const push = ['push', file, '--to', remote.path];
       const { code, stderr } = await runLookaside(push);
       assert.equal(code, 0, stderr);
       assert.match(
