@@ -70,7 +70,7 @@ export class PlacingJudge implements Judge {
     );
     const area = releases.find((_area, at) => !isRejection(verdicts[at] ?? {}));
     // Where nobody says who may sign images, only releases are taken.
-    const [refusal] = verdicts.filter(isRejection);
+    const refusal = verdicts.find(isRejection);
     if (!isConfigured && !area && refusal) return refusal;
     if (!area || (place && findReleaseArea(releases, place.directory) === area)) {
       return place ?? defaultPlace(claims);
