@@ -50,11 +50,17 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   nsenter: 'util-linux',
   faketime: 'faketime',
   bzip2: 'bzip2',
+  go: 'golang-go',
   perl: 'perl-base',
   bash: 'bash',
   zsh: 'zsh',
   fish: 'fish',
   script: 'bsdutils',
+};
+/** Packages that only `npm run test:long` needs, by a file of each. */
+const LONG_DATA: Readonly<Record<string, string>> = {
+  'debian-keyring': '/usr/share/keyrings/debian-keyring.gpg',
+  'golang-golang-x-crypto-dev': '/usr/share/gocode/src/golang.org/x/crypto/openpgp/read.go',
 };
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';
@@ -119,8 +125,8 @@ export function mochaGlobalTeardown(): void {
 
 /** Data that only the long tests read. */
 function missingData(): readonly string[] {
-  const isThere = existsSync('/usr/share/keyrings/debian-keyring.gpg');
-  return process.env['TEST_LONG'] === '1' && !isThere ? ['debian-keyring'] : [];
+  if (process.env['TEST_LONG'] !== '1') return [];
+  return Object.entries(LONG_DATA).flatMap(([name, file]) => (existsSync(file) ? [] : [name]));
 }
 
 function missingTools(): Tool[] {

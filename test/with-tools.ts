@@ -45,6 +45,7 @@ export const TOOLS = [
   'nsenter',
   'faketime',
   'bzip2',
+  'go',
   'perl',
   'bash',
   'zsh',

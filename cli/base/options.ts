@@ -30,6 +30,7 @@ import {
   webhookUrls,
   wholeNumber,
 } from './option-values.ts';
+import { RELEASE_MEMBERS, releases } from './release-values.ts';
 import { SCOPE_MEMBERS, scopeFlags, scopes } from './scope-values.ts';
 
 /** The commands that take an option. */
@@ -137,6 +138,13 @@ export const OPTIONS = {
     isInFileOnly: true,
     members: SCOPE_MEMBERS,
     schema: scopes,
+  },
+  releases: {
+    description: 'where signatures of OpenShift releases lie, and whose count: see "Releases"',
+    commands: [...READING, 'push', 'sign', 'hook'],
+    isInFileOnly: true,
+    members: RELEASE_MEMBERS,
+    schema: releases,
   },
   source: {
     description: 'what to serve where the command line names no SOURCE',

@@ -16,7 +16,7 @@ import { MAX_NAME_LENGTH } from '../../generator/terms/image-name.ts';
 import { absolutePath, expected, several, subtree, text } from './option-values.ts';
 
 /** A subtree that signatures may lie in: none has a backslash or a control character in its path. */
-const prefix = subtree.refine((value) => !/[\\\p{Cc}]/u.test(value), {
+export const prefix = subtree.refine((value) => !/[\\\p{Cc}]/u.test(value), {
   error: (issue) =>
     `expected a path without backslashes and control characters, got ${JSON.stringify(issue.input)}`,
 });
@@ -65,6 +65,7 @@ const storeUrl = text
 
 const scopeMembers = z.strictObject({
   keys: several.optional(),
+  release: z.literal(true, expected('true')).optional(),
   require: z.enum(['any', 'all'], expected('any or all')).default('any'),
   signedIdentity: signedIdentitySchema.optional(),
   prefix: prefix.optional(),
@@ -73,14 +74,18 @@ const scopeMembers = z.strictObject({
   keyPath: absolutePath.optional(),
 });
 
+/** What speaks of signatures, which images of a release need not have. */
+const NEVER_OF_RELEASE = ['keys', 'signedIdentity', 'vendor', 'store', 'keyPath'] as const;
+
 type ScopeMembers = z.output<typeof scopeMembers>;
 
 /** What a member must not stand beside, or lacks; undefined where all is well. */
 type FindFault = (
   scope: ScopeMembers,
-) => readonly [member: keyof ScopeMembers, message: string] | undefined;
+) => readonly [member: keyof ScopeMembers | undefined, message: string] | undefined;
 
 const FAULTS: readonly FindFault[] = [
+  findWhatReleasesLack,
   findLackOfKeys,
   ({ store, prefix: place }) =>
     store === undefined || place === undefined
@@ -95,20 +100,41 @@ const FAULTS: readonly FindFault[] = [
       : undefined,
 ];
 
-function findLackOfKeys({ keys, store, keyPath }: ScopeMembers): ReturnType<FindFault> {
-  if (keys !== undefined) return undefined;
+/** Images of a release need no signature of their own: nothing that speaks of one may stand there. */
+function findWhatReleasesLack({ release, ...scope }: ScopeMembers): ReturnType<FindFault> {
+  if (release !== true) return undefined;
+  const other = NEVER_OF_RELEASE.find((member) => scope[member] !== undefined);
+  if (other === undefined) return undefined;
+  return [
+    undefined,
+    `expected ${other} or release: true, got both: images of a release need no signature of their own`,
+  ];
+}
+
+function findLackOfKeys({ keys, release, store, keyPath }: ScopeMembers): ReturnType<FindFault> {
+  if (keys !== undefined || release === true) return undefined;
   if (store !== undefined && keyPath !== undefined) return undefined;
   if (store !== undefined) {
     return ['keys', 'expected keys, or keyPath where nodes have them already, got neither'];
   }
   return keyPath === undefined
-    ? ['keys', 'expected a value or a list of values, got nothing']
+    ? [undefined, 'expected keys, or release: true for images that a release vouches for']
     : ['keys', 'expected the keys of keyPath too: signatures in this store are judged by them'];
 }
 
 const scope = scopeMembers.meta({
-  anyOf: [{ required: ['keys'] }, { required: ['vendor'] }, { required: ['store', 'keyPath'] }],
-  not: { required: ['prefix'], anyOf: [{ required: ['store'] }, { required: ['vendor'] }] },
+  anyOf: [
+    { required: ['keys'] },
+    { required: ['vendor'] },
+    { required: ['store', 'keyPath'] },
+    { required: ['release'] },
+  ],
+  not: {
+    anyOf: [
+      { required: ['prefix'], anyOf: [{ required: ['store'] }, { required: ['vendor'] }] },
+      { required: ['release'], anyOf: NEVER_OF_RELEASE.map((member) => ({ required: [member] })) },
+    ],
+  },
 });
 
 /** The members of a scope, and those of its `signedIdentity`. */
@@ -123,7 +149,11 @@ export const scopes = z
     const filled = Object.entries(given).map(([name, members]) => {
       const whole = fillIn(name, members);
       const fault = typeof whole === 'string' ? (['vendor', whole] as const) : findFault(whole);
-      if (fault) context.addIssue({ code: 'custom', path: [name, fault[0]], message: fault[1] });
+      if (fault) {
+        const [member, message] = fault;
+        const path = member === undefined ? [name] : [name, member];
+        context.addIssue({ code: 'custom', path, message });
+      }
       const { keys = [], vendor: _, ...rest } = typeof whole === 'string' ? members : whole;
       return [name, { keys, ...rest }] as const;
     });

@@ -29,6 +29,11 @@ export const REJECTIONS = {
     cause: 'The file is JSON or another document, not a signed message.',
     cure: 'Sign the payload with `lookaside sign` or `skopeo copy --sign-by`.',
   },
+  framed: {
+    cause:
+      'The file of a release area is in a frame (`\\0simple-signing`). Nodes read that, the cluster-version operator and oc-mirror do not.',
+    cure: 'Take the frame off: `tail -n +2 FILE > FILE.new && mv FILE.new FILE`.',
+  },
   encrypted: {
     cause: 'The message or the whole file is encrypted.',
     cure: 'Sign without encrypting.',

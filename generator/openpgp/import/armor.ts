@@ -254,8 +254,8 @@ class LineFinder {
   }
 }
 
-/** RFC 4880, section 6.1. */
-function crc24(bytes: readonly number[]): number {
+/** The checksum of armor (RFC 4880, section 6.1). */
+export function crc24(bytes: Iterable<number>): number {
   let crc = 0xb704ce;
   for (const byte of bytes) {
     crc ^= byte << 16;

@@ -43,6 +43,9 @@ const BELONGS = /belongs to "team\/app@sha256=(?:ab){32}\/signature-1", or to th
 /** Codes that come from what a source finds in place of a file: see check-entries. */
 const FROM_SOURCES = ['symlink', 'submodule', 'special-file', 'name-not-utf8', 'unreadable'];
 
+/** Of release areas alone: see judge-release. */
+const FROM_RELEASES = ['framed'];
+
 const frame = (format: string, data: Uint8Array) =>
   Buffer.concat([Buffer.from(`\0${format}\n`), data]);
 
@@ -588,6 +591,7 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
       ...faults.map(({ code }) => code),
       'too-many-signatures',
       ...FROM_SOURCES,
+      ...FROM_RELEASES,
     ]);
     assert.deepEqual([...codes].toSorted(), Object.keys(REJECTIONS).toSorted());
   });
