@@ -193,6 +193,17 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
       assert.match(await check(known), /^good: 1 scope, 0 faults, 0 warnings$/m);
     });
 
+    it('and minds docker only where that looks at no policy', async () => {
+      for (const options of [
+        '#OPTIONS=--signature-verification=false',
+        "OPTIONS='--signature-verification=true'",
+        "OPTIONS='--selinux-enabled'",
+      ]) {
+        await put('etc/sysconfig/docker', `${options}\n`);
+        assert.match(await check(redhat), /^good: 2 scopes, 0 faults/m);
+      }
+    });
+
     for (const [title, spoil, expected] of [
       [
         'the file of keys is missing',
