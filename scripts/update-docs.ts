@@ -81,15 +81,13 @@ function listCodes(codes: Codes, title: (code: string) => string): string {
 }
 
 function listVendors(): string {
-  const rows = Object.entries(VENDORS).flatMap(([vendor, scopes]) =>
-    Object.entries<VendorScope>(scopes).map(
-      ([scope, { store, keyPath }]) =>
-        `| \`${vendor}\` | \`${scope}\` | \`${store}\` | ${keyPath === undefined ? 'give `keys`' : `\`${keyPath}\``} |`,
-    ),
+  const entries = Object.entries(VENDORS).flatMap(([vendor, scopes]) =>
+    Object.entries<VendorScope>(scopes).map(([scope, { store, keyPath }]) => {
+      const keys = keyPath === undefined ? 'give it `keys`' : `keys in \`${keyPath}\``;
+      return `\`${scope}\`, \`vendor: ${vendor}\`: the store is ${store}; ${keys}`;
+    }),
   );
-  return ['| vendor | scope | store | keys on nodes |', '| --- | --- | --- | --- |', ...rows].join(
-    '\n',
-  );
+  return list(entries);
 }
 
 /** As the report orders them: what fails pulls first. */
