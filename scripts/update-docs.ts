@@ -13,6 +13,7 @@ import {
 import { NODE_FINDINGS } from '../generator/nodes/check/finding.ts';
 import { KEY_NOTES } from '../generator/openpgp/import/key-notes.ts';
 import { LOSSES } from '../generator/terms/loss.ts';
+import { VENDORS, type VendorScope } from '../generator/policy/vendors.ts';
 import { PROBE_FINDINGS } from '../generator/probe/probe-finding.ts';
 import { REJECTIONS } from '../generator/terms/rejection.ts';
 import { METRICS } from '../server/metrics/metric-list.ts';
@@ -33,6 +34,7 @@ const PAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     losses: listCodes(LOSSES, (code) => `### ${code}`),
     'notes on keys': listCodes(toKeyCodes(), (code) => `### ${code}`),
   },
+  'vendors.md': { vendors: listVendors() },
   'nodes.md': { findings: listCodes(NODE_FINDINGS, (code) => `#### ${code}`) },
   'probe.md': { findings: listProbeFindings() },
   'metrics.md': { metrics: list(Object.entries(METRICS).map(describeMetric)) },
@@ -76,6 +78,16 @@ function listCodes(codes: Codes, title: (code: string) => string): string {
   return entries
     .map(([code, { cause, cure }]) => `${title(code)}\n\n${cause}\n\n→ ${cure}`)
     .join('\n\n');
+}
+
+function listVendors(): string {
+  const entries = Object.entries(VENDORS).flatMap(([vendor, scopes]) =>
+    Object.entries<VendorScope>(scopes).map(([scope, { store, keyPath }]) => {
+      const keys = keyPath === undefined ? 'give it `keys`' : `keys in \`${keyPath}\``;
+      return `\`${scope}\`, \`vendor: ${vendor}\`: the store is ${store}; ${keys}`;
+    }),
+  );
+  return list(entries);
 }
 
 /** As the report orders them: what fails pulls first. */

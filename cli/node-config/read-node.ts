@@ -32,6 +32,8 @@ const MAX_REGISTRIES_BYTES = 256 * 1024;
 const ROOT_HOMES = ['root', 'var/roothome'];
 const HOME_DIRECTORIES = ['home', 'var/home'];
 const PASSWD = 'etc/passwd';
+/** Of docker as RHEL 7 packages it. */
+const DOCKER = 'etc/sysconfig/docker';
 /** Of passwd; thousands of users have less. */
 const MAX_PASSWD_BYTES = 1024 * 1024;
 
@@ -65,8 +67,10 @@ export async function readNode(node: RootedFiles, isRootless: boolean): Promise<
   for (const path of findKeyPaths(newer.system[0]?.policy ?? own.policy)) {
     if (!keyFiles.has(path)) keyFiles.set(path, await node.readFile(path));
   }
-  const closed = isRootless ? [] : await findClosed(node, own);
-  return { state: { own, users, keyFiles, newer, closed }, unseen };
+  if (isRootless) return { state: { own, users, keyFiles, newer, closed: [] }, unseen };
+  const closed = await findClosed(node, own);
+  const docker = { path: DOCKER, found: await node.readFile(DOCKER, MAX_REGISTRIES_BYTES) };
+  return { state: { own, users, keyFiles, newer, closed, docker }, unseen };
 }
 
 /** Reads what clients from containers/image 5.40 on read beside or in place of the rest. */

@@ -14,10 +14,21 @@ import type { Obstacle } from './find-obstacle.ts';
 export type ScopeElsewhere = Scope & { readonly store: string };
 
 /** What came of asking the store for the signatures of an image. */
-export type AskedStore =
-  | { readonly kind: 'read'; readonly files: readonly Uint8Array[] }
-  /** What fails pulls, and for which path below the store; undefined where it did not come to that. */
-  | { readonly kind: 'fails'; readonly asked: string | undefined; readonly got: string };
+export type AskedStore = ReadFiles | FailedRead;
+
+/** The files of the signatures of an image, in their order. */
+export interface ReadFiles {
+  readonly kind: 'read';
+  readonly files: readonly Uint8Array[];
+}
+
+/** What fails every pull of an image, whatever the policy of the node. */
+export interface FailedRead {
+  readonly kind: 'fails';
+  /** The path below the store that was asked for; undefined where it did not come to that. */
+  readonly asked: string | undefined;
+  readonly got: string;
+}
 
 export interface OtherStoreOptions {
   readonly scope: ScopeElsewhere;
@@ -71,7 +82,7 @@ function describeFailure(
   image: DockerReference,
   digestHex: string,
   directory: string,
-  { asked, got }: Extract<AskedStore, { kind: 'fails' }>,
+  { asked, got }: FailedRead,
   { name, store }: ScopeElsewhere,
 ): ExplainedImage {
   const where = asked === undefined ? store : `${store}/${asked}`;

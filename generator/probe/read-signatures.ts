@@ -1,6 +1,7 @@
 // Reads the signatures of an image from another store as nodes do: up to the first 404, and what else than a
 // signature or 404 comes fails the pull (containers/image docker/docker_image_src.go, getOneSignature).
 import { fileURLToPath } from 'node:url';
+import type { AskedStore, FailedRead, ReadFiles } from '../explain/explain-other-store.ts';
 import { checkBlobSize, MAX_BLOB_BYTES, parseSignatureFile } from '../openpgp/signature-file.ts';
 import { MAX_SIGNATURES } from '../store/numbering.ts';
 import { readBounded } from '../system/read-bounded.ts';
@@ -19,20 +20,6 @@ export interface ReadOptions extends Pick<TlsQuestion, 'trusted' | 'now' | 'pati
   readonly ending: AbortSignal;
 }
 
-/** The files of the signatures of an image, in their order. */
-export interface ReadFiles {
-  readonly kind: 'read';
-  readonly files: readonly Uint8Array[];
-}
-
-/** What fails every pull of an image, whatever the policy of the node. */
-export interface FailedRead {
-  readonly kind: 'fails';
-  /** The path below the store that was asked for; undefined where it did not come to that. */
-  readonly asked: string | undefined;
-  readonly got: string;
-}
-
 /** Undefined for a signature that is not there. */
 type ReadOne = Uint8Array | string | undefined;
 
@@ -41,7 +28,7 @@ export async function readSignatures(
   store: ProbedStore,
   directory: string,
   options: ReadOptions,
-): Promise<ReadFiles | FailedRead> {
+): Promise<AskedStore> {
   if (store.url.protocol === 'file:') {
     return readAll(directory, async (path) => readFile(formatQuestion(store, path)));
   }
@@ -89,7 +76,7 @@ async function readAt(
 async function readAll(
   directory: string,
   ask: (path: string) => Promise<ReadOne>,
-): Promise<ReadFiles | FailedRead> {
+): Promise<AskedStore> {
   const files: Uint8Array[] = [];
   for (let number = 1; number <= MAX_SIGNATURES + 1; number++) {
     const asked = formatLocation(directory, number);

@@ -140,8 +140,6 @@ function nameKey({ fingerprint, userIds: [user] }: KeyInfo): string {
 /** None of a scope whose signatures are in another store: nothing is accepted for it here. */
 function keysOf(scope: Scope | undefined): readonly AcceptedKey[] {
   const signedBy = scope?.store === undefined ? (scope?.signedBy ?? []) : [];
-  const keys = signedBy.flatMap(({ keyring }) =>
-    keyring.keys.map((key) => ({ key, keyring })),
-  );
+  const keys = signedBy.flatMap(({ keyring }) => keyring.keys.map((key) => ({ key, keyring })));
   return [...new Map(keys.map((one) => [one.key.fingerprint, one])).values()];
 }

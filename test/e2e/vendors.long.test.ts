@@ -18,6 +18,16 @@ const CLIENTS = {
   podman: ({ pullWithPodman }: Clients, image: string) => pullWithPodman(image),
 };
 
+async function expect(
+  pull: (image: string) => ReturnType<Clients['copyWithSkopeo']>,
+  image: string,
+  expected: 'accepted' | RegExp,
+): Promise<void> {
+  const { outcome, stderr } = await pull(image);
+  assert.equal(outcome, expected === 'accepted' ? 'accepted' : 'refused', `${image}: ${stderr}`);
+  if (expected !== 'accepted') assert.match(stderr, expected, image);
+}
+
 describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'gpgv', 'nginx'], 'vendors', () => {
   const directory = useTemporary();
   let images: VendorImages;
@@ -35,8 +45,15 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'gpgv', 'nginx'], 'v
   const writeNode = async (): Promise<string> => {
     const tree = join(directory(), 'tree');
     const { code, stderr } = await runLookaside([
-      ...['node-config', '--config', images.lightConfig, '--url', server.baseUrl],
-      ...['--default', 'reject', '--out', tree],
+      'node-config',
+      '--config',
+      images.lightConfig,
+      '--url',
+      server.baseUrl,
+      '--default',
+      'reject',
+      '--out',
+      tree,
     ]);
     assert.equal(code, 0, stderr);
     await images.installVendorKey(tree);
@@ -54,16 +71,6 @@ location = "${images.ours.host}/mirror"
 insecure = true
 `;
     await writeFile(join(tree, 'etc/containers/registries.conf'), conf);
-  };
-
-  const expect = async (
-    pull: (image: string) => ReturnType<Clients['copyWithSkopeo']>,
-    image: string,
-    expected: 'accepted' | RegExp,
-  ): Promise<void> => {
-    const { outcome, stderr } = await pull(image);
-    assert.equal(outcome, expected === 'accepted' ? 'accepted' : 'refused', `${image}: ${stderr}`);
-    if (expected !== 'accepted') assert.match(stderr, expected, image);
   };
 
   for (const [client, pull] of Object.entries(CLIENTS)) {

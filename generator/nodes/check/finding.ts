@@ -98,6 +98,10 @@ export const NODE_FINDINGS = {
     cause: "A user's policy.json replaces the system's, and is not as it should be.",
     cure: 'Remove the file, or install the files for the user with `--rootless`.',
   },
+  'docker-verifies-nothing': {
+    cause: 'Docker of RHEL 7 and CentOS 7 is told to look at no policy: it takes images unsigned.',
+    cure: 'Take `--signature-verification=false` out of OPTIONS, and restart docker.',
+  },
   'policy-unreadable': {
     cause: 'Nodes refuse policy.json, and with it every pull.',
     cure: 'Correct it according to containers-policy.json(5), or install the file again.',

@@ -15,14 +15,15 @@ const SINCE = 'clients from containers/image 5.40 on';
 
 /** The faults of a node and what people should look at, by path; each once. */
 export async function inspectNode(
-  { own, users, keyFiles, newer, closed }: NodeState,
+  { own, users, keyFiles, newer, closed, docker }: NodeState,
   wanted: WantedNode,
 ): Promise<readonly NodeFinding[]> {
   const policies = new PolicyInspector(keyFiles, wanted);
   const isNewOnly = wanted.clients === '5.40+';
   const old = isNewOnly ? undefined : await inspectAll([own], users, policies, wanted);
   const current = await inspectAll(newer.system, newer.users, policies, wanted);
-  const all = new Map(inspectModes(closed).map((finding) => [sortKeyOf(finding), finding]));
+  const ofBoth = [...inspectModes(closed), ...(docker ? inspectDocker(docker) : [])];
+  const all = new Map(ofBoth.map((finding) => [sortKeyOf(finding), finding]));
   for (const [key, finding] of new Map([...current, ...(old ?? [])])) {
     const isOfBoth = !old || (old.has(key) && current.has(key));
     all.set(key, isOfBoth ? finding : sayWho(finding, old.has(key) ? BEFORE : SINCE));
@@ -113,6 +114,17 @@ function describeHiding(findings: readonly NodeFinding[], system: Findings): str
   if (own.length === 0) return undefined;
   const codes = new Set(own.map(({ code }) => code));
   return `expected the same as in the system's configuration, got faults: ${[...codes].join(', ')}`;
+}
+
+/** A value of the option that Go's strconv.ParseBool takes for false, outside a comment. */
+const VERIFIES_NOTHING = /^[^#\n]*--signature-verification=(?:0|f|F|false|FALSE|False)\b/m;
+
+/** Docker of RHEL 7 goes by policy.json, unless its packaged options tell it not to. */
+function inspectDocker({ path, found }: FoundFile): readonly NodeFinding[] {
+  if (found.kind !== 'file') return [];
+  const isOff = VERIFIES_NOTHING.test(Buffer.from(found.bytes).toString());
+  const message = 'expected docker to verify signatures, got --signature-verification=false';
+  return isOff ? [createFinding('docker-verifies-nothing', path, message)] : [];
 }
 
 /** What keeps the tools of users, who are not root, from what they read as root's do. */

@@ -48,6 +48,8 @@ export interface NodeState {
   readonly newer: NewerSearch;
   /** What keeps users from what `own` names. */
   readonly closed: readonly ClosedEntry[];
+  /** The options of docker as RHEL 7 has it, which knows policies; absent for a home directory. */
+  readonly docker?: FoundFile;
 }
 
 /** Above, a node has its users elsewhere, or the file was made to keep us busy. */

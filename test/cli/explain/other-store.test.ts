@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { freePort } from '../../kit/process/free-port.ts';
 import { runInProcess } from '../../kit/program/run-in-process.ts';
 import { readVector } from '../../kit/samples/samples.ts';
@@ -59,7 +58,13 @@ describeWith(['gpgv'], 'lookaside explain, at the store of a vendor,', () => {
     const source = join(directory(), 'source');
     await mkdir(source, { recursive: true });
     const { code, stdout, stderr } = await runInProcess([
-      ...['explain', name, source, '--config', config, '--format', 'json'],
+      'explain',
+      name,
+      source,
+      '--config',
+      config,
+      '--format',
+      'json',
     ]);
     assert.ok(code === 0 || code === 1, stderr);
     const answer = JSON.parse(String(stdout));

@@ -17,6 +17,9 @@ const ofTeam = (docker: Record<string, unknown>): object => {
 
 const SIGSTORE = { type: 'sigstoreSigned', keyPath: '/etc/pki/cosign.pub' };
 
+const DOCKER = 'etc/sysconfig/docker';
+const OFF = '--signature-verification';
+
 /** Mistakes in a policy; the keys are known when the tests run. */
 export const policyMistakes = (keys: () => Keys): readonly Mistake[] => [
   {
@@ -24,6 +27,18 @@ export const policyMistakes = (keys: () => Keys): readonly Mistake[] => [
     code: 'missing-file',
     path: POLICY,
     plant: (root) => rm(join(root, POLICY)),
+  },
+  {
+    title: 'docker of RHEL 7 as it is packaged',
+    code: 'docker-verifies-nothing',
+    path: DOCKER,
+    plant: write(DOCKER, `# the daemon\nOPTIONS='--selinux-enabled ${OFF}=false'\n`),
+  },
+  {
+    title: 'docker of RHEL 7 in other words',
+    code: 'docker-verifies-nothing',
+    path: DOCKER,
+    plant: write(DOCKER, `OPTIONS="${OFF}=False"\n`),
   },
   {
     title: 'a policy.json that is no JSON',

@@ -32,6 +32,8 @@ const DISTRIBUTED = {
 `,
 } as const;
 
+const both = (store: string) => ({ lookaside: store, sigstore: store });
+
 describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendors,', () => {
   const { at, call, write, writeJson, readPolicy } = useNodeConfig();
   const configure = async (scopes: object): Promise<readonly string[]> => [
@@ -48,7 +50,12 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
     'registry.access.redhat.com': { vendor: 'redhat' },
     'registry.redhat.io': { vendor: 'redhat' },
   };
-  const both = (store: string) => ({ lookaside: store, sigstore: store });
+
+  const checkNode = async (scopes: object): Promise<string> => {
+    const { code, stdout } = await call('--check', at('out'), ...(await configure(scopes)));
+    assert.equal(code, / fault: | faults: |^faults/m.test(String(stdout)) ? 1 : 0);
+    return String(stdout);
+  };
 
   it('names the store and the keys of the vendor, and writes no copy of them', async () => {
     const args = await configure({ ...redhat, 'quay.io/team': { keys: 'red.asc' } });
@@ -110,13 +117,13 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
     await write(...(await configure(all)), ...REJECTING);
     // No image is there, and nobody is asked: both files are read before that matters.
     const { stderr } = await run('skopeo', [
-      ...[
-        '--policy',
-        at('out/etc/containers/policy.json'),
-        '--registries.d',
-        at('out', REGISTRIES),
-      ],
-      ...['copy', `dir:${at('none')}`, 'docker://127.0.0.1:1/none'],
+      '--policy',
+      at('out/etc/containers/policy.json'),
+      '--registries.d',
+      at('out', REGISTRIES),
+      'copy',
+      `dir:${at('none')}`,
+      'docker://127.0.0.1:1/none',
     ]);
     assert.match(stderr, /none\/manifest\.json: no such file|Source image rejected/);
   });
@@ -140,7 +147,10 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
   it('refuses to lay a scope over a file that has it under another name', async () => {
     await put(`${REGISTRIES}/redhat.yaml`, DISTRIBUTED['registry.redhat.io.yaml']);
     const { code, stderr } = await call(
-      ...['--out', at('out'), ...REJECTING, ...(await configure(redhat))],
+      '--out',
+      at('out'),
+      ...REJECTING,
+      ...(await configure(redhat)),
     );
     assert.equal(code, 2);
     assert.match(stderr, /redhat\.yaml: expected the scope "registry\.redhat\.io" in one file/);
@@ -170,11 +180,6 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
   });
 
   describe('checks a node', () => {
-    const check = async (scopes: object): Promise<string> => {
-      const { code, stdout } = await call('--check', at('out'), ...(await configure(scopes)));
-      assert.equal(code, / fault: | faults: |^faults/m.test(String(stdout)) ? 1 : 0);
-      return String(stdout);
-    };
     /** A node as RHEL ships it, but for a policy that asks for signatures. */
     beforeEach(async () => {
       const requirement = [signedBy({ keyPath: REDHAT_KEY })];
@@ -188,9 +193,20 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
     });
 
     it('of RHEL, and finds nothing wrong with it, whether or not it knows the keys', async () => {
-      assert.match(await check(redhat), /^good: 2 scopes, 0 faults, 0 warnings$/m);
+      assert.match(await checkNode(redhat), /^good: 2 scopes, 0 faults, 0 warnings$/m);
       const known = { 'registry.redhat.io': { vendor: 'redhat', keys: 'red.asc' } };
-      assert.match(await check(known), /^good: 1 scope, 0 faults, 0 warnings$/m);
+      assert.match(await checkNode(known), /^good: 1 scope, 0 faults, 0 warnings$/m);
+    });
+
+    it('and minds docker only where that looks at no policy', async () => {
+      for (const options of [
+        '#OPTIONS=--signature-verification=false',
+        "OPTIONS='--signature-verification=true'",
+        "OPTIONS='--selinux-enabled'",
+      ]) {
+        await put('etc/sysconfig/docker', `${options}\n`);
+        assert.match(await checkNode(redhat), /^good: 2 scopes, 0 faults/m);
+      }
     });
 
     for (const [title, spoil, expected] of [
@@ -226,13 +242,16 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
     ] as const) {
       it(`and tells where ${title}`, async () => {
         await spoil();
-        assert.match(await check(redhat), expected);
+        assert.match(await checkNode(redhat), expected);
       });
     }
 
     it('and tells where the known keys of the vendor are not those of the node', async () => {
       const scopes = { 'registry.redhat.io': { vendor: 'redhat', keys: 'blue.gpg' } };
-      assert.match(await check(scopes), /wrong-keys: expected the keys of "registry\.redhat\.io"/);
+      assert.match(
+        await checkNode(scopes),
+        /wrong-keys: expected the keys of "registry\.redhat\.io"/,
+      );
     });
   });
 

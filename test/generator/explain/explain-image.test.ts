@@ -15,6 +15,7 @@ import {
   createPolicy,
   createScope,
   createSimplePolicy,
+  keepIn,
 } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
@@ -156,6 +157,17 @@ describe('generator: explain an image', () => {
       reason?.message ?? '',
       /asks for a sigstore signature, which this store does not keep/,
     );
+  });
+
+  it('whose signatures are in another store, which a server does not ask', async () => {
+    const scope = keepIn('https://v.example', createScope('quay.io/team', undefined, [by(red)]));
+    const policy = await createPolicy([scope]);
+    for (const files of [[], [signed(at('team/app'))]]) {
+      const { verdict, reason, directory } = await explain(files, { policy });
+      assert.deepEqual([verdict, reason?.code], ['unknown', 'other-store']);
+      assert.match(reason?.message ?? '', /the store at https:\/\/v\.example: nodes ask that one/);
+      assert.equal(directory, formatDirectory('team/app', HEX));
+    }
   });
 
   it('that two must have signed', async () => {

@@ -19,6 +19,23 @@ import { describeWith } from '../../with-tools.ts';
 const HEX = 'e3f12513a4b22a2d7c0e7c9207f52128113758d9d68c7d06b11a0ac7672966f7';
 const STORE = 'https://access.redhat.com/webassets/docker/content/sigstore';
 
+const by = (keyring: Keyring, signedIdentity: SignedIdentity = DEFAULT_IDENTITY): SignedBy => ({
+  type: 'signedBy',
+  keyring,
+  signedIdentity,
+});
+const vendor = (requirement: SignedBy) =>
+  keepIn(STORE, createScope('registry.access.redhat.com', undefined, [requirement]));
+const mirror = (keyring: Keyring) =>
+  createScope('mirror.example/redhat', undefined, [
+    by(keyring, {
+      type: 'remapIdentity',
+      prefix: 'mirror.example/redhat',
+      signedPrefix: 'registry.access.redhat.com',
+    }),
+  ]);
+const all = (keyring: Keyring) => createScope('', undefined, [by(keyring)]);
+
 /** A signature of registry.access.redhat.com/rhel7:7.6 by Red Hat. */
 describeWith(['gpgv'], 'generator: the gate, for images of another store', () => {
   let redHat: Keyring;
@@ -32,29 +49,12 @@ describeWith(['gpgv'], 'generator: the gate, for images of another store', () =>
     bytes = await readVector('redhat/rhel7-7.6.signature');
   });
 
-  const by = (keyring: Keyring, signedIdentity: SignedIdentity = DEFAULT_IDENTITY): SignedBy => ({
-    type: 'signedBy',
-    keyring,
-    signedIdentity,
-  });
   const verdictAt = async (repository: string, judge: Judge): Promise<string> => {
     const location = parseLocation(`${repository}@sha256=${HEX}/signature-1`);
     assert.ok(location);
     const verdict = await judge.judge(location, bytes, new Date());
     return isRejection(verdict) ? verdict.code : verdict.scope.name;
   };
-  const vendor = (requirement: SignedBy) =>
-    keepIn(STORE, createScope('registry.access.redhat.com', undefined, [requirement]));
-  const mirror = (keyring: Keyring) =>
-    createScope('mirror.example/redhat', undefined, [
-      by(keyring, {
-        type: 'remapIdentity',
-        prefix: 'mirror.example/redhat',
-        signedPrefix: 'registry.access.redhat.com',
-      }),
-    ]);
-  const all = (keyring: Keyring) => createScope('', undefined, [by(keyring)]);
-
   it('rejects what its keys have signed, and what others have', async () => {
     for (const keyring of [redHat, lab]) {
       const judge = await judgeOf(await createPolicy([vendor(by(keyring))]));

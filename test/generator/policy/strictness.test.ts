@@ -28,6 +28,11 @@ const by = (
   return { type: 'signedBy', keyring, signedIdentity };
 };
 
+const at = (keyring: Keyring | undefined, ...keyPaths: string[]): readonly Requirement[] => {
+  assert.ok(keyring);
+  return [{ type: 'signedBy', keyring, signedIdentity: DEFAULT, keyPaths }];
+};
+
 describe('generator: strictness of requirements', () => {
   let [one, other, both]: Keyring[] = [];
   before(async () => {
@@ -53,10 +58,6 @@ describe('generator: strictness of requirements', () => {
 
   it('of keys that only nodes have goes by where they are', async () => {
     const nothing = await readKeyring([]);
-    const at = (keyring: Keyring | undefined, ...keyPaths: string[]): readonly Requirement[] => {
-      assert.ok(keyring);
-      return [{ type: 'signedBy', keyring, signedIdentity: DEFAULT, keyPaths }];
-    };
     const here = at(nothing, '/etc/key');
     assert.ok(isAsStrictAs(here, here));
     assert.ok(isAsStrictAs(here, at(one, '/etc/key', '/etc/second')));

@@ -8,6 +8,7 @@ import {
   createPolicy,
   createScope,
   createSimplePolicy,
+  keepIn,
 } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { findNewKeys, findWithdrawnKeys } from '../../../generator/proposal/key-changes.ts';
@@ -50,6 +51,17 @@ describeWith(['gpg'], 'the keys of two policies', () => {
       }),
     );
   }
+
+  it('are none of ours where the signatures are in another store', async () => {
+    const own = await toPolicy({ 'r.test': 'A' });
+    const scopes = [...own.scopes.values()].map((scope) => keepIn('https://v.test', scope));
+    const elsewhere = await createPolicy(scopes);
+    const nothing = await toPolicy({});
+    assert.deepEqual(findNewKeys(nothing, elsewhere, new Date()), []);
+    assert.deepEqual(findWithdrawnKeys(elsewhere, nothing, 'lookaside.yaml'), []);
+    assert.equal(findWithdrawnKeys(own, elsewhere, 'lookaside.yaml').length, 1);
+    assert.equal(findNewKeys(elsewhere, own, new Date()).length, 1);
+  });
 
   const rows: readonly (readonly [
     title: string,

@@ -141,10 +141,10 @@ describe('the page', () => {
     assert.ok(text.includes(`curl -sI 'https://sigs.example/team/NAME@sha256=HEX/signature-1'`));
     // Every key that is shown can be fetched.
     const { downloads } = createPolicyFacts(policy);
-    const paths = downloads.map(({ path }) => path);
+    const paths = new Set(downloads.map(({ path }) => path));
     for (const [, path = ''] of page.matchAll(/href="(nodes\/[^"]*)"/g))
-      assert.ok(paths.includes(path), path);
-    assert.ok(paths.includes(`nodes/keys/${await fingerprintOf(GREEN)}.asc`));
+      assert.ok(paths.has(path), path);
+    assert.ok(paths.has(`nodes/keys/${await fingerprintOf(GREEN)}.asc`));
   });
 
   it('has a file for each file of registries.d', async () => {
