@@ -1,0 +1,71 @@
+// `node-config --cluster`: each mistake is planted alone into a good cluster.
+import assert from 'node:assert/strict';
+import { CLUSTER_FINDINGS } from '../../../../generator/nodes/cluster/cluster-finding.ts';
+import { describeWith } from '../../../with-tools.ts';
+import { CLUSTER_MISTAKES, EQUAL_CLUSTERS } from './planted-clusters.ts';
+import { useCluster } from './use-cluster.ts';
+
+describeWith(['gpg'], 'lookaside node-config --cluster', () => {
+  const { ask, goodCluster, manifests } = useCluster();
+
+  it('finds nothing in a cluster with what node-config wrote, byte for byte', async () => {
+    const { exit, findings, steps, pools } = await ask(goodCluster().print());
+    assert.deepEqual({ exit, findings, steps }, { exit: 0, findings: [], steps: [] });
+    for (const { verifies, updated, degraded, paused, nodes, behind, files } of pools) {
+      assert.deepEqual(
+        { verifies, updated, degraded, paused, nodes, behind },
+        { verifies: true, updated: true, degraded: false, paused: false, nodes: 2, behind: [] },
+      );
+      assert.equal(files.length, 3);
+      assert.ok(files.every(({ state }) => state === 'same'));
+    }
+  });
+
+  for (const [title, change] of Object.entries(EQUAL_CLUSTERS)) {
+    it(`finds no fault with ${title}`, async () => {
+      const cluster = goodCluster();
+      await change(cluster, manifests());
+      const { exit, findings, pools } = await ask(cluster.settle().print());
+      const faults = findings.filter(({ severity }) => severity !== 'warning');
+      assert.deepEqual({ exit, faults }, { exit: 0, faults: [] });
+      assert.ok(pools.every(({ verifies, nodes }) => verifies === true || nodes === 0));
+    });
+  }
+
+  for (const { title, finds, exit, says, args = [], plant, print, worker } of CLUSTER_MISTAKES) {
+    it(`says of ${title}: ${finds.join(', ') || 'nothing'}`, async () => {
+      const cluster = goodCluster();
+      await plant(cluster, manifests());
+      const answer = await ask(print?.(cluster) ?? cluster.print(), ...args);
+      const found = answer.findings.map(({ code, severity, pool }) =>
+        [code, severity, ...(pool === undefined ? [] : [pool])].join(' '),
+      );
+      const all = JSON.stringify(answer.findings, null, 1);
+      assert.deepEqual([...new Set(found)].toSorted(), finds, all);
+      assert.equal(answer.exit, exit, all);
+      if (says) assert.match(answer.findings.map(({ message }) => message).join('\n'), says);
+      if (worker === undefined) return;
+      const pool = answer.pools.find(({ name }) => name === 'worker');
+      assert.equal(pool?.verifies, worker);
+    });
+  }
+
+  it('says nothing of pools that are not asked about', async () => {
+    const cluster = goodCluster();
+    cluster.machineConfigs.delete('99-zz-master-lookaside');
+    const { exit, pools } = await ask(cluster.settle().print(), '--pool', 'worker');
+    assert.deepEqual(
+      { exit, pools: pools.map(({ name }) => name) },
+      { exit: 0, pools: ['worker'] },
+    );
+  });
+
+  it('has a state for each code, and a cure of its own for each', () => {
+    const planted = new Set(
+      CLUSTER_MISTAKES.flatMap(({ finds }) => finds.map((one) => one.split(' ', 1)[0])),
+    );
+    for (const code of Object.keys(CLUSTER_FINDINGS)) assert.ok(planted.has(code), code);
+    const cures = Object.values(CLUSTER_FINDINGS).map(({ cure }) => cure);
+    assert.ok(new Set(cures).size >= cures.length - 1);
+  });
+});
