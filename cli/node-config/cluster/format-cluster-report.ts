@@ -81,18 +81,22 @@ function describePool(pool: PoolReport, paint: Paint): readonly string[] {
     ...(paused ? ['paused'] : []),
     config === '' ? 'no config yet' : toLine(config),
   ];
-  return [
-    `pool ${toLine(name)}: ${verdict} (${facts.join(', ')})`,
-    ...files.map(({ path, state, machineConfig }) => {
-      const from = machineConfig === undefined ? '' : `, from ${toLine(machineConfig)}`;
-      return `  ${path}: ${STATES[state]}${from}`;
-    }),
-  ];
+  return [`pool ${toLine(name)}: ${verdict} (${facts.join(', ')})`, ...describeFiles(files)];
+}
+
+function describeFiles(files: PoolReport['files']): readonly string[] {
+  if (files.length === 0) return [];
+  const others = files.filter(({ state }) => state !== 'same');
+  if (others.length === 0) return [`  ${count(files.length, 'file')}, as node-config writes them`];
+  return others.map(({ path, state, machineConfig }) => {
+    const from = machineConfig === undefined ? '' : `, from ${toLine(machineConfig)}`;
+    return `  ${path}: ${STATES[state]}${from}`;
+  });
 }
 
 const STATES = {
   same: 'as node-config writes it',
-  differs: 'other bytes than node-config writes',
+  differs: 'not as node-config writes it',
   missing: 'missing',
 } as const;
 

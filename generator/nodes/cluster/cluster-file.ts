@@ -3,6 +3,7 @@ import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { messageOf } from '../../terms/errors.ts';
 import { formatBytes, toLine } from '../../terms/text.ts';
+import { isYamlTooDeep } from '../../terms/yaml-depth.ts';
 
 /** YAML takes much longer to read than JSON, and more memory. UTF-16 code units. */
 const MAX_YAML_LENGTH = 16 * 1024 * 1024;
@@ -132,6 +133,9 @@ function parseYamlDocuments(text: string): readonly unknown[] {
     const most = formatBytes(MAX_YAML_LENGTH);
     throw new ClusterFileError(`expected at most ${most} of YAML, got more: print JSON instead`);
   }
+  if (isYamlTooDeep(text)) {
+    throw new ClusterFileError('expected JSON or YAML, got YAML that is nested too deeply');
+  }
   try {
     const documents = parseAllDocuments(text, { logLevel: 'silent' });
     const all = 'empty' in documents ? [] : documents;
@@ -139,8 +143,7 @@ function parseYamlDocuments(text: string): readonly unknown[] {
     if (fault) throw fault;
     return all.map((document): unknown => document.toJS({ maxAliasCount: MAX_ALIASES }));
   } catch (cause) {
-    const reason = cause instanceof RangeError ? 'it is nested too deep' : messageOf(cause);
-    const [line = ''] = reason.split('\n', 1);
+    const [line = ''] = messageOf(cause).split('\n', 1);
     throw new ClusterFileError(`expected JSON or YAML, got text that is neither: ${toLine(line)}`, {
       cause,
     });

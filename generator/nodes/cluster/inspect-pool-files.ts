@@ -3,6 +3,7 @@
 import type { NodeFinding } from '../check/finding.ts';
 import type { NodeFile } from '../node-file.ts';
 import {
+  CLUSTER_FINDINGS,
   type ClusterFinding,
   type ClusterSeverity,
   createClusterFinding,
@@ -77,32 +78,49 @@ interface Overridden {
 
 /** Files with which all would be better, had they not lost to a later one. */
 async function findOverridden(view: PoolView, judgement: Judgement): Promise<Overridden> {
-  const { pool, files, cluster } = view;
   const findings: ClusterFinding[] = [];
   const explained = new Set<string>();
   if (!hasFault(judgement.findings)) return { findings, explained };
-  for (const [path, winner] of files.merged) {
+  for (const [path, { from, losers }] of view.files.merged) {
     if (!isOfContainers(path, view)) continue;
-    for (const loser of winner.losers) {
-      const cured = await judgeWith(view, path, loser);
-      const gone = findGone(judgement, cured);
+    for (const loser of losers) {
+      const gone = findGone(judgement, await judgeWith(view, path, loser));
       if (gone.length === 0) continue;
       for (const finding of gone) explained.add(keyOf(finding));
-      const isOperator = isGeneratedRegistries(winner.from);
-      const reasons = isOperator ? nameReasons(cluster) : '';
-      const why = reasons === '' ? '' : `, which is there for ${reasons}`;
-      const effect = gone.map(({ message }) => message).join('; ');
-      findings.push(
-        createClusterFinding(
-          isOperator ? 'operator-policy-wins' : 'other-config-wins',
-          `expected the ${path} of ${loser}, got that of ${winner.from}${why}: ${effect}`,
-          { pool: pool.name, machineConfig: winner.from, path },
-        ),
-      );
+      findings.push(describeWinner(view, { path, from, loser }, gone));
       break;
     }
   }
   return { findings, explained };
+}
+
+interface LostPath {
+  readonly path: string;
+  /** The MachineConfig that wins. */
+  readonly from: string;
+  readonly loser: string;
+}
+
+function describeWinner(
+  { pool, cluster }: PoolView,
+  { path, from, loser }: LostPath,
+  gone: readonly NodeFinding[],
+): ClusterFinding {
+  const isOperator = isGeneratedRegistries(from);
+  const reasons = isOperator ? nameReasons(cluster) : '';
+  const why = reasons === '' ? '' : `, which is there for ${reasons}`;
+  const effect = gone.map(({ message }) => message).join('; ');
+  return createClusterFinding(
+    isOperator ? 'operator-policy-wins' : 'other-config-wins',
+    `expected the ${path} of ${loser}, got that of ${from}${why}: ${effect}`,
+    {
+      pool: pool.name,
+      machineConfig: from,
+      path,
+      // Nobody can delete what the operator makes again.
+      ...(isTemplate(from) && { hint: CLUSTER_FINDINGS['early-name'].cure }),
+    },
+  );
 }
 
 /** What the files would do if one MachineConfig kept a path that it has lost. */

@@ -24,6 +24,8 @@ const NAMESPACE_POLICIES = /^etc\/crio\/policies\/([^/]+)\.json$/;
 /** Nothing there comes with the operating system. */
 const OPERATOR_DIRECTORY = 'etc/machine-config-daemon/';
 const OTHERS_READ = 0o4;
+/** Of a file of registries.d, which has some hundred. */
+const MAX_REGISTRIES_BYTES = 256 * 1024;
 /** Of all files of a cluster together, lest many that are well compressed fill the memory. Bytes. */
 const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 
@@ -61,6 +63,8 @@ export type FileState = 'same' | 'differs' | 'missing';
 export class FileJudge {
   readonly #wanted: WantedNode;
   readonly #judged = new WeakMap<EffectiveFiles, Promise<Judgement>>();
+  /** By their source, by all else that decides about them. */
+  readonly #contents = new Map<string, Map<string | undefined, FoundContent>>();
   /** Bytes that may still be read. */
   #left = MAX_TOTAL_BYTES;
 
@@ -79,6 +83,16 @@ export class FileJudge {
   read(files: EffectiveFiles, path: string): FoundContent {
     const entry = files.get(path);
     if (!entry) return { kind: 'missing' };
+    // Many rendered configs have the same files.
+    const key = `${entry.kind} ${entry.compression} ${entry.appends}`;
+    const alike = this.#contents.get(key) ?? new Map<string | undefined, FoundContent>();
+    this.#contents.set(key, alike);
+    const found = alike.get(entry.source) ?? this.#readAnew(entry);
+    alike.set(entry.source, found);
+    return found;
+  }
+
+  #readAnew(entry: IgnitionEntry): FoundContent {
     const found = readEntry(entry);
     if (found.kind !== 'file') return found;
     if (found.bytes.length > this.#left) {
@@ -151,7 +165,7 @@ export class FileJudge {
     const inside = [...files.keys()].filter(
       (path) => path.startsWith(`${directory}/`) && !path.slice(directory.length + 1).includes('/'),
     );
-    return inside.toSorted().map((path) => this.#readFile(files, path));
+    return inside.toSorted().map((path) => limitSize(this.#readFile(files, path)));
   }
 
   #readKeys(
@@ -161,6 +175,13 @@ export class FileJudge {
     const paths = policies.flatMap((policy) => findKeyPaths(policy));
     return new Map(paths.map((path) => [path, this.read(files, toPlace(path))]));
   }
+}
+
+/** YAML is slow to read, and an honest file of registries.d is short. */
+function limitSize(file: FoundFile): FoundFile {
+  const { found } = file;
+  if (found.kind !== 'file' || found.bytes.length <= MAX_REGISTRIES_BYTES) return file;
+  return { ...file, found: { kind: 'unreadable', reason: 'one that is too large' } };
 }
 
 /** A key file that no MachineConfig brings, and that does not lie where node-config lays keys. */

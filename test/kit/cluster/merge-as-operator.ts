@@ -5,10 +5,8 @@ export interface IgnitionFile {
   readonly path: string;
   readonly mode?: number | undefined;
   readonly overwrite?: boolean;
-  readonly contents?: {
-    readonly source?: string | undefined;
-    readonly compression?: string | undefined;
-  };
+  readonly contents?:
+    { readonly source?: string | undefined; readonly compression?: string | undefined } | undefined;
 }
 
 export interface IgnitionConfig {

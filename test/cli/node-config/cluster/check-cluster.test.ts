@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict';
 import { CLUSTER_FINDINGS } from '../../../../generator/nodes/cluster/cluster-finding.ts';
 import { describeWith } from '../../../with-tools.ts';
-import { CLUSTER_MISTAKES, EQUAL_CLUSTERS } from './planted-clusters.ts';
+import { EQUAL_CLUSTERS } from './equal-clusters.ts';
+import { CONFIG_MISTAKES } from './planted-configs.ts';
+import { FILE_GAPS } from './planted-gaps.ts';
+import { ROLLOUT_MISTAKES } from './planted-rollouts.ts';
 import { useCluster } from './use-cluster.ts';
+
+const CLUSTER_MISTAKES = [...CONFIG_MISTAKES, ...ROLLOUT_MISTAKES, ...FILE_GAPS];
 
 describeWith(['gpg'], 'lookaside node-config --cluster', () => {
   const { ask, goodCluster, manifests } = useCluster();

@@ -70,6 +70,13 @@ export interface ClusterFixture {
   readonly goodCluster: () => MadeCluster;
 }
 
+const write = async (...args: readonly string[]): Promise<string> => {
+  const target = ['--target', 'machineconfig', '--out', '-'];
+  const { code, stdout, stderr } = await runInProcess([...args, ...target]);
+  assert.equal(code, 0, stderr);
+  return stdout.toString();
+};
+
 /** Inside `describe`. */
 export function useCluster(): ClusterFixture {
   let signer: Signer | undefined;
@@ -85,12 +92,6 @@ export function useCluster(): ClusterFixture {
     '--url',
     url,
   ];
-  const write = async (...args: readonly string[]): Promise<string> => {
-    const target = ['--target', 'machineconfig', '--out', '-'];
-    const { code, stdout, stderr } = await runInProcess([...args, ...target]);
-    assert.equal(code, 0, stderr);
-    return stdout.toString();
-  };
   before('make keys and manifests', async () => {
     signer = await makeSigner();
     for (const name of ['team', 'stranger']) {
