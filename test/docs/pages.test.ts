@@ -16,7 +16,7 @@ const FLAGS_OF_OTHERS = new Set(
    permanent preserve-digests quick-add-uid quick-gen-key quick-generate-key quick-set-expire quiet raw read-only
    registries reload remotes remove-signatures replace request retry retry-connrefused retry-delay rm root
    runroot shell sign sign-by signature-policy silent src-tls-verify storage-driver system time timeout
-   tls-verify undo user wait`.split(/\s+/),
+   tls-verify type undo user wait`.split(/\s+/),
 );
 /** These name flags of scripts. */
 const ABOUT_SCRIPTS = new Set(['CONTRIBUTING.md', 'docs/performance.md', 'docs/releasing.md']);

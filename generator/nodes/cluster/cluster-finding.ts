@@ -16,7 +16,7 @@ export const CLUSTER_FINDINGS = {
   },
   'kind-missing': {
     cause: 'The file has no objects of a kind, so a part of the answer is missing.',
-    cure: 'Print all of them: `oc get machineconfigs,machineconfigpools,images.config,clusterimagepolicies,imagepolicies -A,nodes -o json`.',
+    cure: 'Print all of them: `oc get machineconfigs,machineconfigpools,images.config,clusterimagepolicies,imagepolicies,nodes -A -o json`.',
   },
   'object-unreadable': {
     cause: 'An object in the file does not have the form of its kind.',

@@ -105,7 +105,7 @@ describe('the text that oc printed', () => {
 });
 
 function bombOfAnchors(): string {
-  const names = [...'abcdefghij'];
+  const names = Array.from('abcdefghij');
   const lines = names.map((name, index) => {
     const before = names[index - 1];
     return before === undefined

@@ -16,6 +16,14 @@ function reasonOf(source: string, compression?: string): string {
   return found.kind === 'unreadable' ? found.reason : found.kind;
 }
 
+function toEscape(byte: number): string {
+  return `%${byte.toString(16).padStart(2, '0')}`;
+}
+
+function bomb(): string {
+  return `data:;base64,${gzipSync(Buffer.alloc(8 * MIB)).toString('base64')}`;
+}
+
 describe('the contents of a file in Ignition', () => {
   const packed = gzipSync('hello');
 
@@ -34,11 +42,10 @@ describe('the contents of a file in Ignition', () => {
   });
 
   it('are any bytes', () => {
-    const escape = (byte: number): string => `%${byte.toString(16).padStart(2, '0')}`;
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         for (const source of [
-          `data:,${[...bytes].map(escape).join('')}`,
+          `data:,${[...bytes].map(toEscape).join('')}`,
           `data:application/octet-stream;base64,${Buffer.from(bytes).toString('base64')}`,
         ]) {
           const found = decodeContents(source, undefined);
@@ -58,9 +65,5 @@ describe('the contents of a file in Ignition', () => {
     ['a long text', `data:,${'a'.repeat(13 * MIB)}`, undefined, /too large/],
   ] as const) {
     it(`are refused for ${title}`, () => assert.match(reasonOf(source, compression), reason));
-  }
-
-  function bomb(): string {
-    return `data:;base64,${gzipSync(Buffer.alloc(8 * MIB)).toString('base64')}`;
   }
 });
