@@ -60,7 +60,12 @@ function toPoolJson(pool: PoolReport): object {
     paused,
     nodes: machines ?? null,
     config: toLine(config),
-    behind: behind.map(toLine),
+    behind: behind.map((node) => ({
+      node: toLine(node.name),
+      config: toLine(node.currentConfig),
+      desired: toLine(node.desiredConfig),
+      state: toLine(node.state),
+    })),
     files,
   };
 }

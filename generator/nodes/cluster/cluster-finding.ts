@@ -80,7 +80,7 @@ export const CLUSTER_FINDINGS = {
   },
   'namespace-policy': {
     cause:
-      'Pods of a namespace with an ImagePolicy are judged by a file of its own in /etc/crio/policies, which does not ask for the signatures.',
+      'Pods of a namespace with an ImagePolicy are judged by a file of its own in /etc/crio/policies, which does not ask for the signatures, or will not once the operator writes it.',
     cure: 'Delete the ImagePolicy, or turn it into a ClusterImagePolicy and merge that.',
   },
   'early-name': {
@@ -98,7 +98,7 @@ export const CLUSTER_FINDINGS = {
   },
   'node-unknown': {
     cause:
-      'A node does not say which config it has: its machine-config-daemon has not reported yet.',
+      'A node does not say which config it has, as its machine-config-daemon has not reported yet; or it is not in the file.',
     cure: 'Wait until the node is ready, or look at its machine-config-daemon.',
   },
   'node-behind': {

@@ -10,7 +10,7 @@ import {
   toClusterFinding,
 } from './cluster-finding.ts';
 import type { Cluster, Pool } from './cluster-objects.ts';
-import type { IgnitionEntry } from './ignition-files.ts';
+import { type IgnitionEntry, parseIgnition } from './ignition-files.ts';
 import { type EffectiveFiles, type FileJudge, type Judgement, POLICY_PATH } from './judge-files.ts';
 import {
   comesBeforeGenerated,
@@ -18,7 +18,7 @@ import {
   isGeneratedRegistries,
   nameReasons,
 } from './operator-policy.ts';
-import { type PoolFiles, readConfigFiles } from './pool-files.ts';
+import type { PoolFiles } from './pool-files.ts';
 import { selectConfigs } from './pool-members.ts';
 
 /** What is known of a pool when its files are looked at. */
@@ -167,9 +167,9 @@ async function findMissing(view: PoolView): Promise<ClusterFinding | undefined> 
   );
   for (const config of cluster.machineConfigs.values()) {
     if (selected.has(config.name) || config.name.startsWith('rendered-')) continue;
-    const read = readConfigFiles({ ...config, labels: { '': '', ...config.labels } });
-    if ('reason' in read || !paths.some((path) => read.files.has(path))) continue;
-    const judgement = await judge.judge(new Map([...files.merged, ...read.files]));
+    const own = parseIgnition(config.config);
+    if (typeof own === 'string' || !paths.some((path) => own.has(path))) continue;
+    const judgement = await judge.judge(new Map([...files.merged, ...own]));
     if (hasFault(judgement.findings)) continue;
     const message = `expected the files from a MachineConfig that the pool selects, got them in ${config.name}, which no pool selects`;
     const particulars = { pool: pool.name, machineConfig: config.name };
@@ -180,17 +180,27 @@ async function findMissing(view: PoolView): Promise<ClusterFinding | undefined> 
 }
 
 function inspectNamespaces(
-  { pool, files }: PoolView,
+  { pool, cluster, files }: PoolView,
   { namespaces }: Judgement,
 ): readonly ClusterFinding[] {
-  return namespaces.flatMap(({ namespace, path, faults: [fault] }) => {
+  const there = namespaces.flatMap(({ namespace, path, faults: [fault] }) => {
     if (!fault) return [];
     const message = `expected the policy of the namespace ${namespace} to ask for the same, got: ${fault.message}`;
     const machineConfig = files.merged.get(path)?.from;
-    return [
-      createClusterFinding('namespace-policy', message, { pool: pool.name, machineConfig, path }),
-    ];
+    const particulars = { pool: pool.name, machineConfig, path };
+    return [createClusterFinding('namespace-policy', message, particulars)];
   });
+  const known = new Set(namespaces.map(({ namespace }) => namespace));
+  const coming = new Set(cluster.imagePolicies.map(({ namespace }) => namespace));
+  const expected = [...coming].filter((namespace) => !known.has(namespace));
+  return [
+    ...there,
+    ...expected.map((namespace) => {
+      const message = `the namespace ${namespace} has an ImagePolicy, for which the operator will write a policy of its own`;
+      const particulars = { pool: pool.name, severity: 'warning' } as const;
+      return createClusterFinding('namespace-policy', message, particulars);
+    }),
+  ];
 }
 
 /** Rules of the operator's policy that are lost because another policy wins over it. */

@@ -23,8 +23,8 @@ export interface Rollout {
   readonly updated: boolean | undefined;
   readonly degraded: boolean | undefined;
   readonly machines: number | undefined;
-  /** Names of nodes that are not on the config of the pool. */
-  readonly behind: readonly string[];
+  /** Nodes that are not on the config of the pool. */
+  readonly behind: readonly ClusterNode[];
   readonly findings: readonly ClusterFinding[];
 }
 
@@ -43,15 +43,16 @@ export async function inspectRollout(view: RolloutView): Promise<Rollout> {
     ...(await inspectTarget(view, target)),
     ...inspectDegraded(view),
     ...onNodes.findings,
+    ...inspectNumber(view),
   ];
   const updated = readCondition(pool, 'Updated');
-  const machines = nodes?.length ?? pool.status?.machineCount;
+  const machines = Math.max(nodes?.length ?? 0, pool.status?.machineCount ?? 0);
   const rollout = {
     verifies: machines === 0 ? await verifiesMerged(view) : onNodes.verifies,
     updated,
     degraded: readCondition(pool, 'Degraded'),
-    machines,
-    behind: behind.map(({ name }) => name),
+    machines: nodes || pool.status ? machines : undefined,
+    behind,
   };
   const pending = behind.length > 0 || updated === false;
   return { ...rollout, findings: [...findings, ...inspectProgress(view, rollout, pending)] };
@@ -166,7 +167,22 @@ async function inspectNodes(
       findings.push(createMissing(config, pool, `${nameNodes(names)} has`));
     else if (fault !== undefined) findings.push(createBehind(pool, names, config, fault));
   }
-  return { verifies: combine(results), findings };
+  const isWhole = nodes.length >= (pool.status?.machineCount ?? 0);
+  return { verifies: combine(isWhole ? results : [...results, undefined]), findings };
+}
+
+/** Whoever asks for some nodes only is not told of the others. */
+function inspectNumber({ pool, nodes }: RolloutView): readonly ClusterFinding[] {
+  const expected = pool.status?.machineCount ?? 0;
+  if (nodes === undefined || nodes.length >= expected) return [];
+  const message = `expected the ${expected} nodes of the pool in the file, got ${nodes.length}`;
+  return [
+    createClusterFinding('node-unknown', message, {
+      pool: pool.name,
+      severity: 'unknown',
+      hint: 'Print all nodes, without a selector.',
+    }),
+  ];
 }
 
 function groupByConfig(nodes: readonly ClusterNode[]): ReadonlyMap<string, readonly string[]> {

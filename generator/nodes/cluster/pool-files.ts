@@ -82,7 +82,7 @@ export function mergePool(
 }
 
 /** The files of a MachineConfig; labels are where the operator looks for its role. */
-export function readConfigFiles(config: MachineConfig): Mergeable | UnreadableConfig {
+function readConfigFiles(config: MachineConfig): Mergeable | UnreadableConfig {
   const { name, labels } = config;
   if (Object.keys(labels).length === 0) return { name, reason: 'it has no labels' };
   const files = parseIgnition(config.config);

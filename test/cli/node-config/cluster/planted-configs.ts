@@ -150,6 +150,16 @@ export const CONFIG_MISTAKES: readonly ClusterMistake[] = [
     },
   },
   {
+    title: 'an ImagePolicy that the operator has not seen yet',
+    finds: ['namespace-policy warning master', 'namespace-policy warning worker'],
+    exit: 0,
+    says: /namespace shop has an ImagePolicy/,
+    worker: true,
+    plant(cluster) {
+      cluster.others.push(toImagePolicy('ImagePolicy', 'mine', 'shop'));
+    },
+  },
+  {
     title: 'a MachineConfig of somebody else with a policy.json and a later name',
     finds: ['other-config-wins fault worker'],
     exit: 1,

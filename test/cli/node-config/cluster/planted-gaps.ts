@@ -50,6 +50,26 @@ export const FILE_GAPS: readonly ClusterMistake[] = [
     },
   },
   {
+    title: 'one of the two nodes of a pool in the file',
+    finds: ['node-unknown unknown worker'],
+    exit: 2,
+    says: /expected the 2 nodes of the pool in the file, got 1/,
+    worker: null,
+    plant(cluster) {
+      cluster.nodes.delete('worker-0');
+    },
+  },
+  {
+    title: 'the nodes of another pool in the file',
+    finds: ['config-missing fault worker', 'node-unknown unknown worker'],
+    exit: 1,
+    plant(cluster) {
+      cluster.machineConfigs.delete('99-zz-worker-lookaside');
+      cluster.settle();
+      for (const node of cluster.nodesOf('worker')) cluster.nodes.delete(node.metadata.name);
+    },
+  },
+  {
     title: 'a hosted cluster',
     finds: ['hosted-cluster unknown'],
     exit: 2,

@@ -117,6 +117,8 @@ export const ROLLOUT_MISTAKES: readonly ClusterMistake[] = [
       cluster.settle();
       const [node] = cluster.nodesOf('gpu');
       if (node) node.metadata.labels['node-role.kubernetes.io/infra'] = '';
+      // The operator counts it in neither.
+      cluster.pool('gpu').status.machineCount = 1;
     },
   },
   {

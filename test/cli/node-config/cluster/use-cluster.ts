@@ -33,7 +33,14 @@ const report = z.strictObject({
       paused: z.boolean(),
       nodes: z.int().nullable(),
       config: z.string(),
-      behind: z.array(z.string()),
+      behind: z.array(
+        z.strictObject({
+          node: z.string(),
+          config: z.string(),
+          desired: z.string(),
+          state: z.string(),
+        }),
+      ),
       files: z.array(
         z.strictObject({
           path: z.string(),
