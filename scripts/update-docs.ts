@@ -10,6 +10,7 @@ import {
   optionsOf,
   variableOf,
 } from '../cli/base/options.ts';
+import { CLUSTER_FINDINGS } from '../generator/nodes/cluster/cluster-finding.ts';
 import { NODE_FINDINGS } from '../generator/nodes/check/finding.ts';
 import { KEY_NOTES } from '../generator/openpgp/import/key-notes.ts';
 import { LOSSES } from '../generator/terms/loss.ts';
@@ -35,6 +36,7 @@ const PAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'notes on keys': listCodes(toKeyCodes(), (code) => `### ${code}`),
   },
   'vendors.md': { vendors: listVendors() },
+  'kubernetes.md': { 'cluster findings': listCodes(CLUSTER_FINDINGS, (code) => `#### ${code}`) },
   'nodes.md': { findings: listCodes(NODE_FINDINGS, (code) => `#### ${code}`) },
   'probe.md': { findings: listProbeFindings() },
   'metrics.md': { metrics: list(Object.entries(METRICS).map(describeMetric)) },

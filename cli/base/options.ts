@@ -308,7 +308,7 @@ export const OPTIONS = {
       push: 'format of the report: text or json',
       sign: 'format of the report: text or json',
       promote: 'format of the report: text or json',
-      'node-config': 'format of the report of --check: text or json',
+      'node-config': 'format of the report of --check and --cluster: text or json',
       explain: 'format of the answer: text or json',
     },
     values: {
@@ -623,6 +623,14 @@ export const OPTIONS = {
     isPath: true,
     schema: text,
   },
+  cluster: {
+    argument: 'FILE',
+    description:
+      'report whether the nodes of an OpenShift cluster verify, by what `oc get … -o json` printed into FILE; - for standard input',
+    commands: ['node-config'],
+    isPath: true,
+    schema: text,
+  },
   diff: {
     argument: 'DIR',
     description: 'print how the files below DIR differ from those that would be written',
@@ -632,7 +640,8 @@ export const OPTIONS = {
   },
   pool: {
     argument: 'POOL',
-    description: 'machine config pools, for example worker,master',
+    description:
+      'machine config pools, for example worker,master; with --cluster, all pools unless some are named',
     commands: ['node-config'],
     repeatable: true,
     schema: names,

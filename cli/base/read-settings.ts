@@ -17,6 +17,7 @@ import { findStateHome } from '../../generator/system/find-home.ts';
 import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { suggest } from '../../generator/terms/text.ts';
+import { isYamlTooDeep } from '../../generator/terms/yaml-depth.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -146,7 +147,7 @@ async function readDocument(file: string): Promise<Readonly<Record<string, unkno
   let document: unknown;
   try {
     const text = bytes.toString();
-    if (isTooDeep(text)) throw new Error('it is nested too deeply');
+    if (isYamlTooDeep(text)) throw new Error('it is nested too deeply');
     document = parse(text);
   } catch (cause) {
     throw explain(cause, 'it must be YAML with one option a line, for example `poll: 5m`');
@@ -156,20 +157,6 @@ async function readDocument(file: string): Promise<Readonly<Record<string, unkno
   // Not what it is: a file of a secret that was given by mistake is one long text to YAML.
   const got = Array.isArray(document) ? 'a list' : `a ${typeof document}`;
   throw new UsageError(`${file}: expected a mapping of options, got ${got}`);
-}
-
-/** No configuration has so many levels. */
-const MOST_LEVELS = 1000;
-
-/** Whether a parser of YAML may run out of stack, which not even an error survives in all cases. */
-function isTooDeep(text: string): boolean {
-  let open = 0;
-  for (const bracket of text.matchAll(/[[\]{}]/g)) {
-    open += bracket[0] === '[' || bracket[0] === '{' ? 1 : -1;
-    if (open > MOST_LEVELS) return true;
-  }
-  const lines = text.split('\n');
-  return lines.some((line) => line.length - line.replace(/^[ \t?-]+/, '').length > MOST_LEVELS);
 }
 
 async function readConfig(file: string): Promise<Values> {

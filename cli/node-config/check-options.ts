@@ -4,7 +4,7 @@ import type { OptionName, Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { STANDARD_OUTPUT } from './write-files.ts';
 
-type Mode = 'check' | 'diff' | Settings['target'];
+type Mode = 'check' | 'cluster' | 'diff' | Settings['target'];
 
 interface Rule {
   readonly name: OptionName;
@@ -16,8 +16,8 @@ interface Rule {
 const RULES: readonly Rule[] = [
   {
     name: 'pool',
-    isOf: (mode) => mode === 'machineconfig' || mode === 'butane',
-    hint: 'it is for --target machineconfig and butane',
+    isOf: (mode) => mode === 'machineconfig' || mode === 'butane' || mode === 'cluster',
+    hint: 'it is for --target machineconfig and butane, and for --cluster',
   },
   {
     name: 'ignition',
@@ -25,14 +25,23 @@ const RULES: readonly Rule[] = [
     hint: 'it is for --target machineconfig',
   },
   { name: 'butane', isOf: (mode) => mode === 'butane', hint: 'it is for --target butane' },
-  { name: 'format', isOf: (mode) => mode === 'check', hint: 'it is for --check' },
+  {
+    name: 'format',
+    isOf: (mode) => mode === 'check' || mode === 'cluster',
+    hint: 'it is for --check and --cluster',
+  },
   {
     name: 'force',
     isOf: (mode, { merge, out }) =>
-      mode !== 'check' && (merge !== undefined || (mode === 'files' && out !== STANDARD_OUTPUT)),
+      mode !== 'check' &&
+      mode !== 'cluster' &&
+      (merge !== undefined || (mode === 'files' && out !== STANDARD_OUTPUT)),
     hint: 'it is for --merge, and for --out DIR with --target files',
   },
 ];
+
+/** Modes that write nothing. */
+const COMPARISONS: ReadonlySet<Mode> = new Set(['check', 'cluster', 'diff']);
 
 /**
  * Refuses flags that would silently be ignored.
@@ -40,12 +49,13 @@ const RULES: readonly Rule[] = [
  */
 export function checkOptions(settings: Settings, flags: ReadonlySet<string>): void {
   const mode = modeOf(settings);
-  const place = mode === 'check' || mode === 'diff' ? `--${mode}` : `--target ${mode}`;
+  const place = COMPARISONS.has(mode) ? `--${mode}` : `--target ${mode}`;
   const wrong = RULES.find(({ name, isOf }) => flags.has(name) && !isOf(mode, settings));
   if (wrong) throw new UsageError(`--${wrong.name} has no effect with ${place}`, wrong.hint);
 }
 
-function modeOf({ check, diff, target }: Settings): Mode {
+function modeOf({ check, cluster, diff, target }: Settings): Mode {
   if (check !== undefined) return 'check';
+  if (cluster !== undefined) return 'cluster';
   return diff === undefined ? target : 'diff';
 }

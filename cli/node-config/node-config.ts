@@ -23,8 +23,8 @@ export async function nodeConfig(
   io: ProcessIo,
   flags: ReadonlySet<string>,
 ): Promise<number> {
-  const { out, check, diff } = settings;
-  if (check !== undefined || diff !== undefined) return compareNode(settings, io, flags);
+  const { out, check, cluster, diff } = settings;
+  if ((check ?? cluster ?? diff) !== undefined) return compareNode(settings, io, flags);
   if (out === undefined) {
     throw new UsageError(
       'node-config needs --out: where to write the files',

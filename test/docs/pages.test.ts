@@ -15,8 +15,7 @@ const FLAGS_OF_OTHERS = new Set(
    keep keyring kill missing multi-arch no-edit no-install-recommends now offline omit output pass-host-header passphrase
    permanent preserve-digests quick-add-uid quick-gen-key quick-generate-key quick-set-expire quiet raw read-only
    registries reload remotes remove-signatures replace request retry retry-connrefused retry-delay rm root
-   runroot shell sign sign-by signature-policy signature-verification sigstore silent src-tls-verify storage-driver system time timeout
-   tls-verify undo user wait`.split(/\s+/),
+    runroot shell sign sign-by signature-policy signature-verification sigstore silent src-tls-verify storage-driver system time timeout tls-verify type undo user wait`.split(/\s+/),
 );
 /** These name flags of scripts. */
 const ABOUT_SCRIPTS = new Set(['CONTRIBUTING.md', 'docs/performance.md', 'docs/releasing.md']);

@@ -1,6 +1,6 @@
-// MachineConfigs, and what the machine-config operator does with them. It merges by name
-// (pkg/controller/common, MergeMachineConfigs), and of two MachineConfigs with the same file the later
-// name wins: the name decides whose policy.json a node gets.
+// MachineConfigs, and what the machine-config operator does with them. It merges those of worker, then
+// those of a custom pool, both by name (../cluster/merge-machine-configs.ts), and of two MachineConfigs
+// with the same file the later one wins: role and name decide whose policy.json a node gets.
 import { Document } from 'yaml';
 import { z } from 'zod';
 import { type NodeFile, NODE_FILE_MODE } from '../node-file.ts';

@@ -153,7 +153,7 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
     'pools of files': {
       args: () => [...out(), ...REJECTING, ...team(), '--pool', 'worker'],
       message: /^--pool has no effect with --target files$/,
-      hint: /^hint: it is for --target machineconfig and butane$/,
+      hint: /^hint: it is for --target machineconfig and butane, and for --cluster$/,
     },
     'a version of Ignition in Butane': {
       args: () => [...out(), ...REJECTING, ...team(), '--target=butane', '--ignition=3.4.0'],
@@ -166,7 +166,7 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
     'a form of report for files': {
       args: () => [...out(), ...REJECTING, ...team(), '--format', 'json'],
       message: /^--format has no effect with --target files$/,
-      hint: /^hint: it is for --check$/,
+      hint: /^hint: it is for --check and --cluster$/,
     },
     'force without anything to force': {
       args: () => ['--out', '-', ...REJECTING, ...team(), '--force'],
