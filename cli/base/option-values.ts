@@ -96,6 +96,27 @@ export const duration = (form: string, longest: number) =>
       return z.NEVER;
     });
 
+const MOMENT = 'a date like 2027-03-31, a time like 2027-03-31T12:00:00Z, or days from now like 90d';
+
+/** A date (its first second, in UTC), a time in UTC, or days from now. */
+export type Moment = { readonly at: Date } | { readonly days: number };
+
+export const moment = z
+  .string(expected(MOMENT))
+  .regex(
+    /^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?|[0-9]{1,5}d)$/,
+    expected(MOMENT),
+  )
+  .transform((value, context): Moment => {
+    if (value.endsWith('d')) return { days: Number(value.slice(0, -1)) };
+    const at = new Date(value);
+    // JavaScript takes the 31st of February for the 3rd of March.
+    const isReal = !Number.isNaN(at.getTime()) && at.toISOString().startsWith(value.slice(0, 19).replace(/Z$/, ''));
+    if (isReal) return { at };
+    context.addIssue(`expected ${MOMENT}, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
+
 /** A whole number from one to another, both included; the other is left out where it does not matter. */
 export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) => {
   const range = most === Number.MAX_SAFE_INTEGER ? `${least}` : `${least} to ${most}`;

@@ -687,6 +687,23 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   diff: COLUMNS.text,
   server: COLUMNS.text,
   images: COLUMNS.text,
+  at: {
+    good: [
+      ['2027-03-31', { at: new Date('2027-03-31T00:00:00Z') }],
+      ['2027-03-31T12:30:00Z', { at: new Date('2027-03-31T12:30:00Z') }],
+      ['90d', { days: 90 }],
+    ],
+    bad: [
+      ...['', 'soon', '31.3.2027', '2027-3-31', '2027-03-31T12:30', '-1d', '1w', '999999d'],
+      ...['2027-02-31', '2027-13-01', '2027-03-31T25:00:00Z'],
+      20270331,
+      true,
+    ].map((value): [unknown, string] => [
+      value,
+      `expected a date like 2027-03-31, a time like 2027-03-31T12:00:00Z, or days from now like 90d, got ${JSON.stringify(value)}`,
+    ]),
+  },
+  without: COLUMNS.several,
   'sign-by': COLUMNS.text,
   from: COLUMNS.text,
   require: COLUMNS.several,
