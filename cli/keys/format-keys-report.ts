@@ -87,7 +87,9 @@ function daysUntil(time: string, now: Date): number {
 
 function describePart({ kind, fingerprint, algorithm, expires, isSigner }: KeyPartReport): string {
   const what = kind === 'primary' ? 'primary key' : `subkey ${fingerprint}`;
-  const until = isSigner ? `, signs${expires === null ? '' : ` until ${expires}`}` : ', does not sign';
+  const until = isSigner
+    ? `, signs${expires === null ? '' : ` until ${expires}`}`
+    : ', does not sign';
   return `${what}: ${algorithm.label}${until}`;
 }
 

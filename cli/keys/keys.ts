@@ -72,7 +72,10 @@ function forecast(
 }
 
 /** Whether all is known; says what is not. */
-function tellWhetherWhole({ keyFaults = [], undecided }: KeysReport, { stderr }: ProcessIo): boolean {
+function tellWhetherWhole(
+  { keyFaults = [], undecided }: KeysReport,
+  { stderr }: ProcessIo,
+): boolean {
   const unjudged = keyFaults.filter(({ code }) => code === 'scope-not-judged');
   for (const { message, hint } of unjudged) stderr.write(`lookaside: ${message}\nhint: ${hint}\n`);
   if (undecided > 0) {

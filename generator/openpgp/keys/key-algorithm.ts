@@ -36,7 +36,10 @@ const FAMILIES: ReadonlyMap<number, KeyAlgorithm['family']> = new Map([
 const PARAMETERS_AT = 6;
 
 /** The algorithm of a key, by its packet. */
-export function readKeyAlgorithm({ algorithm, body }: Pick<KeyPart, 'algorithm' | 'body'>): KeyAlgorithm {
+export function readKeyAlgorithm({
+  algorithm,
+  body,
+}: Pick<KeyPart, 'algorithm' | 'body'>): KeyAlgorithm {
   const family = FAMILIES.get(algorithm) ?? 'other';
   switch (family) {
     case 'RSA':
