@@ -1,6 +1,7 @@
 // The forms of values that options take, each with what a wrong one gets.
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { MOMENT, MOMENT_FORM, parseMoment } from '../../generator/forecast/moment.ts';
 import {
   SIGNED_IDENTITY_MEMBERS,
   signedIdentitySchema,
@@ -96,24 +97,14 @@ export const duration = (form: string, longest: number) =>
       return z.NEVER;
     });
 
-const MOMENT = 'a date like 2027-03-31, a time like 2027-03-31T12:00:00Z, or days from now like 90d';
-
-/** A date (its first second, in UTC), a time in UTC, or days from now. */
-export type Moment = { readonly at: Date } | { readonly days: number };
-
+/** A time to come. */
 export const moment = z
-  .string(expected(MOMENT))
-  .regex(
-    /^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?|[0-9]{1,5}d)$/,
-    expected(MOMENT),
-  )
-  .transform((value, context): Moment => {
-    if (value.endsWith('d')) return { days: Number(value.slice(0, -1)) };
-    const at = new Date(value);
-    // JavaScript takes the 31st of February for the 3rd of March.
-    const isReal = !Number.isNaN(at.getTime()) && at.toISOString().startsWith(value.slice(0, 19).replace(/Z$/, ''));
-    if (isReal) return { at };
-    context.addIssue(`expected ${MOMENT}, got ${JSON.stringify(value)}`);
+  .string(expected(MOMENT_FORM))
+  .regex(MOMENT, expected(MOMENT_FORM))
+  .transform((value, context) => {
+    const parsed = parseMoment(value);
+    if (parsed) return parsed;
+    context.addIssue(`expected ${MOMENT_FORM}, got ${JSON.stringify(value)}`);
     return z.NEVER;
   });
 

@@ -1,14 +1,18 @@
 // What `keys` prints: each key, then the images that would be lost, which are the list of those to sign again.
 import { styleText } from 'node:util';
-import type { KeyCoverage, LostImage } from '../../generator/forecast/forecast.ts';
+import { type LostImage, NO_COVERAGE } from '../../generator/forecast/forecast.ts';
 import type { KeyPartReport, KeyReport } from '../../generator/forecast/key-report.ts';
+import {
+  formatToSign,
+  sortLost,
+  toForecastObject,
+  toKeysObject,
+} from '../../generator/forecast/keys-object.ts';
 import type { KeyState } from '../../generator/openpgp/keys/key-state.ts';
 import { formatJson, formatTime, toLine } from '../../generator/terms/text.ts';
 import type { Settings } from '../base/options.ts';
 import { type ProcessIo, hasColour } from '../base/process-io.ts';
 import type { KeysReport } from './keys.ts';
-
-const NOTHING: KeyCoverage = { signatures: 0, images: 0, soleImages: 0 };
 
 /** The report in full; with `--list`, a line for each lost image as `sign --images` reads it. */
 export function formatKeysReport(
@@ -16,7 +20,7 @@ export function formatKeysReport(
   { format, list }: Pick<Settings, 'format' | 'list'>,
   io: ProcessIo,
 ): string {
-  const lost = sortByName(report.forecast.lost);
+  const lost = sortLost(report.forecast.lost);
   if (list) return lost.map((image) => `${formatToSign(image)}\n`).join('');
   if (format === 'json') return `${formatJson(toObject(report, lost), 2)}\n`;
   const lines = [
@@ -27,20 +31,8 @@ export function formatKeysReport(
   return lines.map((line) => `${toLine(line)}\n`).join('');
 }
 
-function sortByName(images: readonly LostImage[]): readonly LostImage[] {
-  return images
-    .map((image) => ({ image, line: formatToSign(image) }))
-    .toSorted((one, other) => (one.line < other.line ? -1 : 1))
-    .map(({ image }) => image);
-}
-
-/** An image as `sign` takes it: by its digest, whatever its tag leads to by now. */
-function formatToSign({ name, tag, digestHex }: LostImage): string {
-  return `${name}${tag === undefined ? '' : `:${tag}`}@sha256:${digestHex}`;
-}
-
 function describeKey(key: KeyReport, { forecast, now }: KeysReport, io: ProcessIo): string[] {
-  const { images, soleImages, signatures } = forecast.keys.get(key.fingerprint) ?? NOTHING;
+  const { images, soleImages, signatures } = forecast.keys.get(key.fingerprint) ?? NO_COVERAGE;
   const users = key.userIds.length > 0 ? `  ${key.userIds.join(', ')}` : '';
   const colour = COLOURS[key.state.kind];
   const state = paint(describeState(key.state, now), colour, io);
@@ -99,7 +91,7 @@ function describeLost(image: LostImage, io: ProcessIo): string {
 }
 
 function describeForecast({ forecast, circumstances }: KeysReport): string {
-  const now = `${count(forecast.images, 'image')} accepted now, by ${count(forecast.signatures, 'signature')}`;
+  const now = `accepted now: ${count(forecast.images, 'image')}, ${count(forecast.signatures, 'signature')}`;
   if (!circumstances) return now;
   const { at, without } = circumstances;
   const less = without.size > 0 ? ` without ${[...without].join(' and ')}` : '';
@@ -116,37 +108,16 @@ function paint(text: string, colour: Colour, { stdout, environment }: ProcessIo)
 }
 
 /** For programs; stable. */
-function toObject(report: KeysReport, lost: readonly LostImage[]): object {
-  const { source, keys, keyFaults, circumstances, forecast, undecided } = report;
-  const { images, signatures, lostImages, lostSignatures } = forecast;
+function toObject(
+  { source, keys, keyFaults, circumstances, forecast, undecided }: KeysReport,
+  lost: readonly LostImage[],
+): object {
   return {
     version: 1,
     source,
-    keys: keys.map((key) => ({
-      ...toKeyObject(key),
-      ...(forecast.keys.get(key.fingerprint) ?? NOTHING),
-    })),
-    summary: { images, signatures, undecided },
-    ...(circumstances && {
-      forecast: {
-        at: formatTime(circumstances.at.getTime()),
-        without: [...circumstances.without],
-        lostImages,
-        lostSignatures,
-        images: lost.map(toImageObject),
-      },
-    }),
+    ...toKeysObject(keys, forecast),
+    undecided,
+    ...(circumstances && { forecast: toForecastObject(circumstances, forecast, lost) }),
     ...(keyFaults && { keyFaults }),
   };
-}
-
-function toKeyObject({ parts, ...key }: KeyReport): object {
-  return {
-    ...key,
-    parts: parts.map(({ algorithm, ...part }) => ({ ...part, algorithm: algorithm.label })),
-  };
-}
-
-function toImageObject({ name, tag, digestHex, signers }: LostImage): object {
-  return { image: name, tag: tag ?? null, digest: `sha256:${digestHex}`, signers };
 }

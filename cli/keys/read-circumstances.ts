@@ -1,12 +1,11 @@
 // When, and without which keys, `keys` asks what nodes would accept.
 import type { Circumstances } from '../../generator/forecast/accepted-signers.ts';
+import { type Moment, resolveMoment } from '../../generator/forecast/moment.ts';
 import type { Keyring } from '../../generator/openpgp/keyring.ts';
-import type { Moment } from '../base/option-values.ts';
 import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { readKeys } from '../inputs/read-keys.ts';
 
-const DAY = 86_400_000;
 const FINGERPRINT = /^(?:0x)?([0-9a-f]{40})$/i;
 
 /**
@@ -26,10 +25,10 @@ export async function readCircumstances(
 }
 
 function toTime(moment: Moment, now: Date): Date {
-  const at = 'at' in moment ? moment.at : new Date(now.getTime() + moment.days * DAY);
-  if (at.getTime() >= now.getTime()) return at;
-  const message = `--at: ${at.toISOString().slice(0, 19)}Z has passed`;
-  throw new UsageError(message, 'name a time to come, or days from now like 90d');
+  const at = resolveMoment(moment, now);
+  if (at) return at;
+  const hint = 'name a time to come, or days from now like 90d';
+  throw new UsageError('--at: expected a time to come, got one that has passed', hint);
 }
 
 async function readKey(key: string, keyring: Keyring): Promise<readonly string[]> {

@@ -58,7 +58,8 @@ export interface ForecastOptions {
   readonly most?: number;
 }
 
-const NO_COVERAGE: KeyCoverage = { signatures: 0, images: 0, soleImages: 0 };
+/** Of a key that has signed nothing that is served. */
+export const NO_COVERAGE: KeyCoverage = { signatures: 0, images: 0, soleImages: 0 };
 const NONE: ReadonlySet<string> = new Set();
 
 /** Goes through a store, directory by directory as the caller goes on; gives the forecast at the end. */

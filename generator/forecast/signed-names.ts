@@ -68,13 +68,17 @@ export function isAccepted(
   );
 }
 
-/** Whether a signature is one of those by which a pull may be accepted. */
+/**
+ * Whether a signature is one of those by which an image is accepted. Pulls of a digest take one under any
+ * tag: they count where the image has no other.
+ */
 export function isUsedFor(
   { pulls }: Pick<SignedName, 'pulls'>,
   signature: NamedSignature,
   counts: CountsFor,
 ): boolean {
-  return pulls.some((pull) =>
+  const tagged = pulls.filter(({ image }) => image.digest === undefined);
+  return (tagged.length > 0 ? tagged : pulls).some((pull) =>
     pull.scope.signedBy.some((wanted) => meets(wanted, pull, signature, counts)),
   );
 }

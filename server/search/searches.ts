@@ -1,5 +1,6 @@
 // Searches through the whole store, for pages that ask again every few seconds: one runs at a time,
 // and each runs once for a generation.
+import { setImmediate } from 'node:timers/promises';
 import {
   type ExplainOptions,
   type ExplainedImage,
@@ -16,6 +17,11 @@ import type { RejectedFile } from '../../generator/store/report.ts';
 import { SignatureStore } from '../../generator/store/store.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type DockerReference, parseDockerReference } from '../../generator/terms/image-name.ts';
+import {
+  type Forecast,
+  type ForecastOptions,
+  forecastStore,
+} from '../../generator/forecast/forecast.ts';
 import { keepNewest } from '../../generator/terms/keep-newest.ts';
 import type { Refresher } from '../follow/refresher.ts';
 import {
@@ -31,6 +37,8 @@ import { Lane, type Turn } from './lane.ts';
 /** A page shows at most this many of each kind. */
 export const ON_A_PAGE = 50;
 const MOST_HITS = 100;
+/** Images that are named of those that would be lost. */
+export const MOST_LOST = 1000;
 const NEWEST = 8;
 /** Each may go through the whole store. */
 const MOST_WAITING = 8;
@@ -57,6 +65,7 @@ export class Searches {
   readonly #signedBy: SearchMemory<FoundPage<string>>;
   readonly #reasons: SearchMemory<Reason | undefined>;
   readonly #explained: SearchMemory<ExplainedImage>;
+  readonly #foreseen: SearchMemory<Forecast>;
 
   constructor(state: SearchedState) {
     this.#state = state;
@@ -72,6 +81,7 @@ export class Searches {
     this.#signedBy = new SearchMemory(this.#lane, generation);
     this.#reasons = new SearchMemory(this.#lane, judged);
     this.#explained = new SearchMemory(this.#lane, judged);
+    this.#foreseen = new SearchMemory(this.#lane, generation);
   }
 
   /** Why an image has no signature, as far as that can be told without git. */
@@ -208,6 +218,22 @@ export class Searches {
     return this.#signedBy.ask(fingerprint, search, signal);
   }
 
+  /** What keys cover, and what nodes would refuse under other circumstances; the same for a minute. */
+  async foreseen(
+    { policy, now, circumstances }: Omit<ForecastOptions, 'most'>,
+    signal: AbortSignal,
+  ): Promise<Forecast> {
+    const { at = now, without = [] } = circumstances ?? {};
+    const minute = Math.floor(now.getTime() / MINUTE);
+    const then = at.getTime() === now.getTime() ? 'now' : at.getTime();
+    const asked = circumstances && [then, ...[...without].toSorted()];
+    const key = JSON.stringify([policy.id, minute, asked]);
+    const options = { policy, now, circumstances, most: MOST_LOST };
+    const search = async (): Promise<Forecast> =>
+      forecastWithPauses(this.#state.store() ?? new SignatureStore(), options);
+    return this.#foreseen.ask(key, search, signal);
+  }
+
   /** Directories whose digest begins with some digits. */
   async digests(beginning: string, signal: AbortSignal): Promise<FoundPage<string>> {
     const search = this.#inStore<FoundPage<string>>(NONE, async (store) =>
@@ -278,6 +304,21 @@ class SearchMemory<Value> {
     const shared = this.#answers.get(key) ?? { ...this.#lane.take(search), waiting: 0 };
     keepNewest(this.#answers, key, shared, REMEMBERED);
     return shared;
+  }
+}
+
+/** Directories that are looked at between two pauses. */
+const FORESEEN_AT_ONCE = 200;
+
+async function forecastWithPauses(
+  store: SignatureStore,
+  options: ForecastOptions,
+): Promise<Forecast> {
+  const steps = forecastStore(store, options);
+  for (let taken = 1; ; taken++) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (taken % FORESEEN_AT_ONCE === 0) await setImmediate();
   }
 }
 
