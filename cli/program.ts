@@ -74,7 +74,7 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return show(files, settings, io);
     },
   },
-  keys: onSource('say of each key until when it is good, and which images need it', async (...operands) => {
+  keys: onSource('say of each key how long it is good, and which images need it', async (...operands) => {
     const { keys } = await import('./keys/keys.ts');
     return keys(...operands);
   }),

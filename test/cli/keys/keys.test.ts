@@ -39,6 +39,12 @@ interface KeysJson {
   };
 }
 
+function lostOf({ forecast }: KeysJson): readonly string[] {
+  return (forecast?.images ?? []).map(
+    ({ image, tag }) => `${image.replace('r.example/', '')}:${tag}`,
+  );
+}
+
 describeWith(['gpg', 'gpgv'], 'keys', () => {
   const directory = useTemporary('suite');
   let signer: Signer;
@@ -97,8 +103,6 @@ describeWith(['gpg', 'gpgv'], 'keys', () => {
     assert.equal(result.code, code, result.stderr);
     return JSON.parse(result.stdout.toString()) as KeysJson;
   };
-  const lostOf = ({ forecast }: KeysJson): readonly string[] =>
-    (forecast?.images ?? []).map(({ image, tag }) => `${image.replace('r.example/', '')}:${tag}`);
 
   it('says of each key how long it is good, what it is, and what it covers', async () => {
     const { keys, summary, forecast } = await askJson(0);

@@ -264,10 +264,9 @@ describeWith(
       const keys = Array.from({ length: SETS }, () => makeAgingKey(random, seconds, true));
       const bytes = Buffer.concat(keys.map(({ file }) => file));
       const keyring = await readKeyring([{ path: 'all.gpg', bytes }], now);
-      const signers = keys.flatMap(({ primary, subkey }) => [
-        { primary, signer: primary },
-        ...(subkey ? [{ primary, signer: subkey }] : []),
-      ]);
+      const signers = keys.flatMap(({ primary, subkey }) =>
+        [primary, subkey].flatMap((signer) => (signer ? { primary, signer } : [])),
+      );
       const messages = signers.map(({ signer }) => signMessage(signer, 'payload', seconds - 60));
       const home = join(directory(), 'gnupg');
       await mkdir(home, { mode: 0o700 });
