@@ -74,10 +74,13 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return show(files, settings, io);
     },
   },
-  keys: onSource('say of each key how long it is good, and which images need it', async (...operands) => {
-    const { keys } = await import('./keys/keys.ts');
-    return keys(...operands);
-  }),
+  keys: onSource(
+    'say of each key how long it is good, and which images need it',
+    async (...operands) => {
+      const { keys } = await import('./keys/keys.ts');
+      return keys(...operands);
+    },
+  ),
   push: {
     summary: 'push signatures that skopeo and podman made to the signature repository',
     operands: [

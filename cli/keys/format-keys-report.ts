@@ -90,10 +90,10 @@ function describeLost(image: LostImage, io: ProcessIo): string {
   return `${paint('lost', 'red', io)}  ${formatToSign(image)}${by}`;
 }
 
-function describeForecast({ forecast, circumstances }: KeysReport): string {
+function describeForecast({ forecast, supposition }: KeysReport): string {
   const now = `accepted now: ${count(forecast.images, 'image')}, ${count(forecast.signatures, 'signature')}`;
-  if (!circumstances) return now;
-  const { at, without } = circumstances;
+  if (!supposition) return now;
+  const { at, without } = supposition;
   const less = without.size > 0 ? ` without ${[...without].join(' and ')}` : '';
   const { lostImages, lostSignatures } = forecast;
   return `${now}; at ${formatTime(at.getTime())}${less}, ${count(lostImages, 'image')} would be refused, and ${count(lostSignatures, 'signature')} would count no more`;
@@ -109,7 +109,7 @@ function paint(text: string, colour: Colour, { stdout, environment }: ProcessIo)
 
 /** For programs; stable. */
 function toObject(
-  { source, keys, keyFaults, circumstances, forecast, undecided }: KeysReport,
+  { source, keys, keyFaults, supposition, forecast, undecided }: KeysReport,
   lost: readonly LostImage[],
 ): object {
   return {
@@ -117,7 +117,7 @@ function toObject(
     source,
     ...toKeysObject(keys, forecast),
     undecided,
-    ...(circumstances && { forecast: toForecastObject(circumstances, forecast, lost) }),
+    ...(supposition && { forecast: toForecastObject(supposition, forecast, lost) }),
     ...(keyFaults && { keyFaults }),
   };
 }

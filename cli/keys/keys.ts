@@ -1,7 +1,7 @@
 // `lookaside keys SOURCE`: until when each key is good, what it covers, and what nodes would refuse at
 // another time or without it.
 import { type Forecast, forecastStore } from '../../generator/forecast/forecast.ts';
-import type { Circumstances } from '../../generator/forecast/accepted-signers.ts';
+import type { Supposition } from '../../generator/forecast/accepted-signers.ts';
 import { type KeyReport, reportAllKeys } from '../../generator/forecast/key-report.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
@@ -13,14 +13,14 @@ import { UsageError } from '../base/usage-error.ts';
 import { withChecked } from '../check/check-once.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { formatKeysReport } from './format-keys-report.ts';
-import { readCircumstances } from './read-circumstances.ts';
+import { readSupposition } from './read-supposition.ts';
 
 /** All that is told of the keys of a source. */
 export interface KeysReport extends Pick<CheckReport, 'source' | 'keyFaults'> {
   readonly now: Date;
   readonly keys: readonly KeyReport[];
   /** Undefined where only what holds now was asked for. */
-  readonly circumstances: Circumstances | undefined;
+  readonly supposition: Supposition | undefined;
   readonly forecast: Forecast;
   /** Files that nobody could judge, so that it is not known what they are worth. */
   readonly undecided: number;
@@ -38,8 +38,8 @@ export async function keys(source: string, settings: Settings, io: ProcessIo): P
     const hint = 'give --keys, or scopes in the file of --config, as the nodes have them';
     throw new UsageError('keys needs the keys that signatures are verified with', hint);
   }
-  const circumstances = await readCircumstances(settings, keyring, now);
-  if (settings.list && !circumstances) {
+  const supposition = await readSupposition(settings, keyring, now);
+  if (settings.list && !supposition) {
     const message = '--list prints what would be refused at another time or without a key';
     throw new UsageError(message, 'give --at DATE or --without KEY');
   }
@@ -50,8 +50,8 @@ export async function keys(source: string, settings: Settings, io: ProcessIo): P
       ...(keyFaults && { keyFaults }),
       now,
       keys: reportAllKeys(policy, (subkey) => store.hasSigned(subkey), now),
-      circumstances,
-      forecast: forecast(policy, store, circumstances, now),
+      supposition,
+      forecast: forecast(policy, store, supposition, now),
       undecided: [...store.undecided()].length,
     };
   });
@@ -62,10 +62,10 @@ export async function keys(source: string, settings: Settings, io: ProcessIo): P
 function forecast(
   policy: Policy,
   store: SignatureStore,
-  circumstances: Circumstances | undefined,
+  supposition: Supposition | undefined,
   now: Date,
 ): Forecast {
-  const steps = forecastStore(store, { policy, now, circumstances });
+  const steps = forecastStore(store, { policy, now, supposition });
   let step = steps.next();
   while (step.done !== true) step = steps.next();
   return step.value;

@@ -1,5 +1,5 @@
-// Which signatures count under given circumstances: at another time, or without some keys. Nothing is
-// verified again: of a signature that was good once, only dates and keys can take anything away.
+// Which signatures count at another time, or without some keys. Nothing is verified again: of a signature
+// that was good once, only dates and keys can take anything away.
 import type { Signature } from '../gate/judge.ts';
 import type { Keyring } from '../openpgp/keyring.ts';
 import { findSignaturePacket } from '../openpgp/packets/message-fault.ts';
@@ -10,7 +10,7 @@ import { isRejection } from '../terms/rejection.ts';
 import { hasPassed } from '../terms/validity.ts';
 
 /** Under what nodes judge. */
-export interface Circumstances {
+export interface Supposition {
   readonly at: Date;
   /** Fingerprints of primary keys and subkeys that are revoked, or that nodes have no more. */
   readonly without: ReadonlySet<string>;
@@ -20,16 +20,16 @@ export interface Circumstances {
 type Signers = ReadonlyMap<string, string>;
 
 export class AcceptedSigners {
-  readonly #circumstances: Circumstances;
+  readonly #supposition: Supposition;
   readonly #byKeyring = new Map<string, Signers>();
 
-  constructor(circumstances: Circumstances) {
-    this.#circumstances = circumstances;
+  constructor(supposition: Supposition) {
+    this.#supposition = supposition;
   }
 
   /** Whether a signature that was good meets a requirement; the name that it is made under aside. */
   counts({ keyring }: Pick<SignedBy, 'keyring'>, signature: Signature): boolean {
-    const { at, without } = this.#circumstances;
+    const { at, without } = this.#supposition;
     const { signer, validUntil } = signature;
     if (!signer || without.has(signer.fingerprint) || without.has(signer.primaryFingerprint)) {
       return false;
@@ -43,7 +43,7 @@ export class AcceptedSigners {
   #signersOf(keyring: Keyring): Signers {
     const known = this.#byKeyring.get(keyring.id);
     if (known) return known;
-    const signers = findSigners(keyring, this.#circumstances.at);
+    const signers = findSigners(keyring, this.#supposition.at);
     this.#byKeyring.set(keyring.id, signers);
     return signers;
   }

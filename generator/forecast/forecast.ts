@@ -5,7 +5,7 @@ import type { Policy } from '../policy/policy.ts';
 import { nameOf } from '../policy/signed-identity.ts';
 import type { SignatureStore } from '../store/store.ts';
 import { parseDirectory } from '../terms/location.ts';
-import { AcceptedSigners, type Circumstances } from './accepted-signers.ts';
+import { AcceptedSigners, type Supposition } from './accepted-signers.ts';
 import {
   type CountsFor,
   type NamedSignature,
@@ -53,7 +53,7 @@ export interface ForecastOptions {
   readonly policy: Policy;
   readonly now: Date;
   /** Undefined where only what holds now is asked for. */
-  readonly circumstances: Circumstances | undefined;
+  readonly supposition: Supposition | undefined;
   /** Lost images to keep; the others are counted. All unless told. */
   readonly most?: number;
 }
@@ -87,14 +87,14 @@ class ForecastCount {
   #lostImages = 0;
   #lostSignatures = 0;
 
-  constructor({ policy, now, circumstances, most = Infinity }: ForecastOptions) {
+  constructor({ policy, now, supposition, most = Infinity }: ForecastOptions) {
     this.#policy = policy;
     this.#most = most;
     const current = new AcceptedSigners({ at: now, without: NONE });
     // The verdict that was reached is the truth; the keys alone tell of other requirements.
     this.#now = (wanted, signature) =>
       signature.meets.includes(wanted) || current.counts(wanted, signature);
-    const future = circumstances && new AcceptedSigners(circumstances);
+    const future = supposition && new AcceptedSigners(supposition);
     this.#then = future && ((wanted, signature) => future.counts(wanted, signature));
   }
 

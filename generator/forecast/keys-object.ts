@@ -1,6 +1,6 @@
 // Keys and forecasts for programs: stable, and the same on the command line and from a server.
 import { formatTime } from '../terms/text.ts';
-import type { Circumstances } from './accepted-signers.ts';
+import type { Supposition } from './accepted-signers.ts';
 import { type Forecast, type LostImage, NO_COVERAGE } from './forecast.ts';
 import type { KeyReport } from './key-report.ts';
 
@@ -33,7 +33,7 @@ export function toKeysObject(
 
 /** What would be lost; `lost` are the images to name. */
 export function toForecastObject(
-  { at, without }: Circumstances,
+  { at, without }: Supposition,
   { lostImages, lostSignatures }: Forecast,
   lost: readonly LostImage[],
 ): object {

@@ -28,9 +28,9 @@ export function createKeysJson(
     if (!query) return;
     const now = new Date();
     const current = policy();
-    const circumstances = readForecastQuery(query, current, now);
-    if (typeof circumstances === 'string') {
-      sendJson(response.status(400), { message: circumstances });
+    const supposition = readForecastQuery(query, current, now);
+    if (typeof supposition === 'string') {
+      sendJson(response.status(400), { message: supposition });
       return;
     }
     const { generation } = refresher.status();
@@ -42,7 +42,7 @@ export function createKeysJson(
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     try {
-      const question = { policy: current, now, circumstances };
+      const question = { policy: current, now, supposition };
       const forecast = await searches.foreseen(question, gone.signal);
       const keys: readonly KeyReport[] = reportAllKeys(
         current,
@@ -54,7 +54,7 @@ export function createKeysJson(
         version: 1,
         generation,
         ...toKeysObject(keys, forecast),
-        ...(circumstances && { forecast: toForecastObject(circumstances, forecast, lost) }),
+        ...(supposition && { forecast: toForecastObject(supposition, forecast, lost) }),
       });
     } catch (error) {
       if (response.destroyed) return;

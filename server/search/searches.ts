@@ -218,17 +218,17 @@ export class Searches {
     return this.#signedBy.ask(fingerprint, search, signal);
   }
 
-  /** What keys cover, and what nodes would refuse under other circumstances; the same for a minute. */
+  /** What keys cover, and what nodes would refuse under a supposition; the same for a minute. */
   async foreseen(
-    { policy, now, circumstances }: Omit<ForecastOptions, 'most'>,
+    { policy, now, supposition }: Omit<ForecastOptions, 'most'>,
     signal: AbortSignal,
   ): Promise<Forecast> {
-    const { at = now, without = [] } = circumstances ?? {};
+    const { at = now, without = [] } = supposition ?? {};
     const minute = Math.floor(now.getTime() / MINUTE);
     const then = at.getTime() === now.getTime() ? 'now' : at.getTime();
-    const asked = circumstances && [then, ...[...without].toSorted()];
+    const asked = supposition && [then, ...[...without].toSorted()];
     const key = JSON.stringify([policy.id, minute, asked]);
-    const options = { policy, now, circumstances, most: MOST_LOST };
+    const options = { policy, now, supposition, most: MOST_LOST };
     const search = async (): Promise<Forecast> =>
       forecastWithPauses(this.#state.store() ?? new SignatureStore(), options);
     return this.#foreseen.ask(key, search, signal);

@@ -1,5 +1,5 @@
 // What a reader asks about keys that age: `at=` a time to come, `without=` keys by their fingerprints.
-import type { Circumstances } from '../../generator/forecast/accepted-signers.ts';
+import type { Supposition } from '../../generator/forecast/accepted-signers.ts';
 import { MOMENT_FORM, parseMoment, resolveMoment } from '../../generator/forecast/moment.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 
@@ -8,7 +8,7 @@ export function readForecastQuery(
   { at, without }: { readonly at: string; readonly without: string },
   { keyring }: Pick<Policy, 'keyring'>,
   now: Date,
-): Circumstances | undefined | string {
+): Supposition | undefined | string {
   if (at === '' && without === '') return undefined;
   const moment = at === '' ? { at: now } : parseMoment(at);
   if (!moment) return `at: expected ${MOMENT_FORM}, got ${JSON.stringify(at)}`;

@@ -1,6 +1,6 @@
 import type { Forecast, LostImage } from '../../generator/forecast/forecast.ts';
 import { NO_COVERAGE } from '../../generator/forecast/forecast.ts';
-import type { Circumstances } from '../../generator/forecast/accepted-signers.ts';
+import type { Supposition } from '../../generator/forecast/accepted-signers.ts';
 import { type KeyReport, reportAllKeys } from '../../generator/forecast/key-report.ts';
 import { formatToSign, sortLost } from '../../generator/forecast/keys-object.ts';
 import { formatTime } from '../../generator/terms/text.ts';
@@ -25,16 +25,16 @@ export async function makeKeysPage({
   if (at === undefined) return refuseQuery('at= takes one time.');
   if (without === undefined) return refuseQuery('without= takes fingerprints, in one text.');
   const policy = services.policy();
-  const circumstances = readForecastQuery({ at, without }, policy, now);
-  if (typeof circumstances === 'string') return refuseQuery(`${circumstances}.`);
+  const supposition = readForecastQuery({ at, without }, policy, now);
+  if (typeof supposition === 'string') return refuseQuery(`${supposition}.`);
   const store = services.refresher.store();
   if (!store) return notLoaded(services.refresher.status(), undefined);
-  const forecast = await searches.foreseen({ policy, now, circumstances }, signal);
+  const forecast = await searches.foreseen({ policy, now, supposition }, signal);
   const keys = reportAllKeys(policy, (subkey) => store.hasSigned(subkey), now);
   return {
     status: 200,
     title: 'Keys that age',
-    content: html`${circumstances ? renderForecast(circumstances, forecast) : undefined}
+    content: html`${supposition ? renderForecast(supposition, forecast) : undefined}
       <section aria-labelledby="ask">
         <h2 id="ask">What would nodes refuse?</h2>
         ${renderForm(at, without)}
@@ -50,7 +50,7 @@ export async function makeKeysPage({
   };
 }
 
-function renderForecast({ at, without }: Circumstances, forecast: Forecast): Html {
+function renderForecast({ at, without }: Supposition, forecast: Forecast): Html {
   const { lostImages, lostSignatures } = forecast;
   const lost = sortLost(forecast.lost).slice(0, ON_A_PAGE);
   return html`<section aria-labelledby="lost">

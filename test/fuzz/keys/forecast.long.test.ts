@@ -211,8 +211,8 @@ describeWith(
       without: readonly string[],
     ): Forecast => {
       const store = storeOf(...images.flatMap(({ files }) => files));
-      const circumstances = { at, without: new Set(without) };
-      const steps = forecastStore(store, { policy, now, circumstances });
+      const supposition = { at, without: new Set(without) };
+      const steps = forecastStore(store, { policy, now, supposition });
       let step = steps.next();
       while (step.done !== true) step = steps.next();
       return step.value;

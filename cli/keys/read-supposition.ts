@@ -1,5 +1,5 @@
 // When, and without which keys, `keys` asks what nodes would accept.
-import type { Circumstances } from '../../generator/forecast/accepted-signers.ts';
+import type { Supposition } from '../../generator/forecast/accepted-signers.ts';
 import { type Moment, resolveMoment } from '../../generator/forecast/moment.ts';
 import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import type { Settings } from '../base/options.ts';
@@ -13,11 +13,11 @@ const FINGERPRINT = /^(?:0x)?([0-9a-f]{40})$/i;
  * of `keyring`.
  * @throws UsageError for a time that has passed, and a key that no scope accepts
  */
-export async function readCircumstances(
+export async function readSupposition(
   { at, without }: Pick<Settings, 'at' | 'without'>,
   keyring: Keyring,
   now: Date,
-): Promise<Circumstances | undefined> {
+): Promise<Supposition | undefined> {
   if (at === undefined && without.length === 0) return undefined;
   const keys = new Set<string>();
   for (const key of without) for (const one of await readKey(key, keyring)) keys.add(one);
