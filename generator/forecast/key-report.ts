@@ -3,6 +3,8 @@
 import { type KeyAlgorithm, readKeyAlgorithm } from '../openpgp/keys/key-algorithm.ts';
 import { type KeyObjection, listObjections } from '../openpgp/keys/key-objections.ts';
 import { type IsInUse, type KeyState, formatEnd, toKeyState } from '../openpgp/keys/key-state.ts';
+import { nameAlgorithms, BROKEN_HASHES } from '../openpgp/algorithms.ts';
+import { type KeyParts, isBySelf, isCertification } from '../openpgp/import/key-parts.ts';
 import type { KeyFacts, PartFacts } from '../openpgp/import/key-facts.ts';
 import type { KeyInfo } from '../openpgp/keyring.ts';
 import { readFactsAt } from '../openpgp/read-keyring.ts';
@@ -41,6 +43,9 @@ export function reportAllKeys(
   const facts = new Map(
     readFactsAt(keyring, now).map((one) => [one.primary.key.fingerprint, one] as const),
   );
+  const parts = new Map(
+    keyring.imported.map((one) => [one.parts.primary.fingerprint, one.parts] as const),
+  );
   return keyring.keys.map((key) => {
     const life = keyring.lives.get(key.fingerprint);
     const named = [...scopes.values()].filter(({ signedBy }) =>
@@ -50,23 +55,37 @@ export function reportAllKeys(
       ...key,
       expires: formatEnd(key, life, isInUse),
       state: toKeyState(key, life, now, isInUse),
-      ...describeParts(facts.get(key.fingerprint)),
+      ...describeParts(facts.get(key.fingerprint), parts.get(key.fingerprint)),
       scopes: named.map(({ name }) => name),
     };
   });
 }
 
-function describeParts(facts: KeyFacts | undefined): Pick<KeyReport, 'parts' | 'objections'> {
+function describeParts(
+  facts: KeyFacts | undefined,
+  whole: KeyParts | undefined,
+): Pick<KeyReport, 'parts' | 'objections'> {
   if (!facts) return { parts: [], objections: [] };
   const parts = [facts.primary, ...facts.subkeys].map((part) => toPartReport(part, facts));
   const signing = parts.filter(({ isSigner }) => isSigner);
+  const brokenHash = whole && findBrokenHash(whole);
   const objections = (signing.length > 0 ? signing : parts.slice(0, 1)).flatMap(({ algorithm }) =>
-    listObjections(algorithm),
+    listObjections({ ...algorithm, brokenHash }),
   );
   return {
     parts,
     objections: [...new Map(objections.map((one) => [one.message, one])).values()],
   };
+}
+
+/** The hash of the self-signatures on user IDs, where all of them have one that is broken. */
+function findBrokenHash({ primary, parts }: KeyParts): string | undefined {
+  const hashes = parts.flatMap((part) =>
+    part.kind === 'signature' && isBySelf(part, primary) && isCertification(part)
+      ? nameAlgorithms(part.publicKeyAlgorithm, part.hashAlgorithm, undefined).hash
+      : [],
+  );
+  return hashes.every((hash) => BROKEN_HASHES.has(hash)) ? hashes[0] : undefined;
 }
 
 function toPartReport({ key, until, isSigner }: PartFacts, { isRevoked }: KeyFacts): KeyPartReport {

@@ -86,7 +86,10 @@ export async function joinKeyrings(keyrings: readonly Keyring[]): Promise<Keyrin
 }
 
 /** What each imported key of a keyring says of itself as of another time, in their order. */
-export function readFactsAt({ imported }: Pick<Keyring, 'imported'>, now: Date): readonly KeyFacts[] {
+export function readFactsAt(
+  { imported }: Pick<Keyring, 'imported'>,
+  now: Date,
+): readonly KeyFacts[] {
   const importing = new KeyImport({ isOneNode: false });
   for (const { parts, bytes } of imported) importing.add({ path: 'the keyring', bytes }, parts);
   const { verifier, find: findOther } = importing;

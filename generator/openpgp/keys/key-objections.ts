@@ -12,22 +12,41 @@ export interface KeyObjection {
   readonly source: string;
 }
 
+/** A part that signs, of a whole key. */
+export interface JudgedKey extends KeyAlgorithm {
+  /** The hash of the self-signatures, if all of them have one that is broken: `SHA-1`, … */
+  readonly brokenHash: string | undefined;
+}
+
 interface Judging {
   /** As sentences name it. */
   readonly name: string;
   readonly source: string;
   /** What it takes instead; undefined where it takes the key. */
-  readonly refuses: (key: KeyAlgorithm) => string | undefined;
+  readonly refuses: (key: JudgedKey) => string | undefined;
 }
 
 const NIST: ReadonlySet<string> = new Set(['NIST P-256', 'NIST P-384', 'NIST P-521']);
 
-/** The least bits of RSA, whether EdDSA is taken; never DSA, nor curves that no policy names. */
-function asCryptoPolicy(leastRsa: number, takesEddsa: boolean): Judging['refuses'] {
-  return ({ family, bits = 0, curve = '' }) => {
+interface CryptoPolicy {
+  readonly leastRsaBits: number;
+  readonly takesEddsa?: boolean;
+  readonly takesSha1?: boolean;
+}
+
+/** No policy takes DSA, nor curves that it does not name. */
+function asCryptoPolicy({
+  leastRsaBits,
+  takesEddsa = true,
+  takesSha1 = false,
+}: CryptoPolicy): Judging['refuses'] {
+  return ({ family, bits = 0, curve = '', brokenHash }) => {
+    if (brokenHash !== undefined && !(takesSha1 && brokenHash === 'SHA-1')) {
+      return noHash(brokenHash);
+    }
     switch (family) {
       case 'RSA':
-        return bits < leastRsa ? `takes RSA keys of at least ${leastRsa} bits` : undefined;
+        return bits < leastRsaBits ? `takes RSA keys of at least ${leastRsaBits} bits` : undefined;
       case 'DSA':
         return 'takes no DSA';
       case 'ECDSA':
@@ -40,6 +59,10 @@ function asCryptoPolicy(leastRsa: number, takesEddsa: boolean): Judging['refuses
   };
 }
 
+function noHash(hash: string): string {
+  return `takes no key that is certified with ${hash} alone`;
+}
+
 const RHEL = (release: number): string =>
   `Red Hat Enterprise Linux ${release}, Security hardening, "Using system-wide cryptographic policies"`;
 
@@ -47,32 +70,34 @@ const JUDGES = {
   'rhel-8-default': {
     name: 'the DEFAULT crypto policy of RHEL 8',
     source: RHEL(8),
-    refuses: asCryptoPolicy(2048, true),
+    refuses: asCryptoPolicy({ leastRsaBits: 2048, takesSha1: true }),
   },
   'rhel-9-default': {
     name: 'the DEFAULT crypto policy of RHEL 9',
     source: RHEL(9),
-    refuses: asCryptoPolicy(2048, true),
+    refuses: asCryptoPolicy({ leastRsaBits: 2048 }),
   },
   'rhel-10-default': {
     name: 'the DEFAULT crypto policy of RHEL 10',
     source: RHEL(10),
-    refuses: asCryptoPolicy(2048, true),
+    refuses: asCryptoPolicy({ leastRsaBits: 2048 }),
   },
   'rhel-fips': {
     name: 'the FIPS crypto policy of RHEL',
-    source: 'crypto-policies, snapshot of 2026-02-17, policies/FIPS.pol (sign, min_rsa_size)',
-    refuses: asCryptoPolicy(2048, false),
+    source: 'crypto-policies, snapshot of 2026-02-17, policies/FIPS.pol (hash, sign, min_rsa_size)',
+    refuses: asCryptoPolicy({ leastRsaBits: 2048, takesEddsa: false }),
   },
   'rhel-future': {
     name: 'the FUTURE crypto policy of RHEL',
-    source: 'crypto-policies, snapshot of 2026-02-17, policies/FUTURE.pol (sign, min_rsa_size)',
-    refuses: asCryptoPolicy(3072, true),
+    source:
+      'crypto-policies, snapshot of 2026-02-17, policies/FUTURE.pol (hash, sign, min_rsa_size)',
+    refuses: asCryptoPolicy({ leastRsaBits: 3072 }),
   },
   sequoia: {
     name: 'podman built with Sequoia',
     source: 'sequoia-openpgp 2.0, policy.rs (StandardPolicy), seen with sq 1.3.1',
-    refuses: ({ family, bits = 0, curve }) => {
+    refuses: ({ family, bits = 0, curve, brokenHash }) => {
+      if (brokenHash !== undefined) return noHash(brokenHash);
       if (family === 'RSA' && bits < 2048) return 'takes RSA keys of at least 2048 bits';
       if (family === 'DSA' && bits < 2048) return 'takes DSA keys of at least 2048 bits';
       const isUsual = family !== 'ECDSA' || (curve !== undefined && NIST.has(curve));
@@ -101,7 +126,7 @@ export type KeyJudge = keyof typeof JUDGES;
 export const KEY_JUDGES: Readonly<Record<KeyJudge, Judging>> = JUDGES;
 
 /** Who takes no signature by a key of this kind. */
-export function listObjections(key: KeyAlgorithm): readonly KeyObjection[] {
+export function listObjections(key: JudgedKey): readonly KeyObjection[] {
   return (Object.keys(JUDGES) as KeyJudge[]).flatMap((client) => {
     const { name, source, refuses } = KEY_JUDGES[client];
     const message = refuses(key);
