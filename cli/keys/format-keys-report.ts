@@ -26,7 +26,7 @@ export function formatKeysReport(
   const lines = [
     ...report.keys.flatMap((key) => describeKey(key, report, io)),
     ...lost.map((image) => describeLost(image, io)),
-    describeForecast(report),
+    ...describeForecast(report),
   ];
   return lines.map((line) => `${toLine(line)}\n`).join('');
 }
@@ -90,13 +90,19 @@ function describeLost(image: LostImage, io: ProcessIo): string {
   return `${paint('lost', 'red', io)}  ${formatToSign(image)}${by}`;
 }
 
-function describeForecast({ forecast, supposition }: KeysReport): string {
-  const now = `accepted now: ${count(forecast.images, 'image')}, ${count(forecast.signatures, 'signature')}`;
-  if (!supposition) return now;
+function describeForecast({ forecast, supposition, now }: KeysReport): readonly string[] {
+  const { images, signatures, lostImages, lostSignatures } = forecast;
+  const accepted = `accepted now: ${count(images, 'image')}, ${count(signatures, 'signature')}`;
+  if (!supposition) return [accepted];
   const { at, without } = supposition;
-  const less = without.size > 0 ? ` without ${[...without].join(' and ')}` : '';
-  const { lostImages, lostSignatures } = forecast;
-  return `${now}; at ${formatTime(at.getTime())}${less}, ${count(lostImages, 'image')} would be refused, and ${count(lostSignatures, 'signature')} would count no more`;
+  const when = [
+    ...(at.getTime() === now.getTime() ? [] : [`at ${formatTime(at.getTime())}`]),
+    ...(without.size > 0 ? [`without ${[...without].join(' and ')}`] : []),
+  ].join(' ');
+  return [
+    `${accepted}; ${when}, ${count(lostImages, 'image')} would be refused, and ${count(lostSignatures, 'signature')} would count no more`,
+    ...(lostImages > 0 ? ['hint: --list prints these images for `lookaside sign --images`'] : []),
+  ];
 }
 
 function count(number: number, one: string): string {

@@ -1,11 +1,9 @@
 // `lookaside keys SOURCE`: until when each key is good, what it covers, and what nodes would refuse at
 // another time or without it.
-import { type Forecast, forecastStore } from '../../generator/forecast/forecast.ts';
+import { type Forecast, forecastAtOnce } from '../../generator/forecast/forecast.ts';
 import type { Supposition } from '../../generator/forecast/accepted-signers.ts';
 import { type KeyReport, reportAllKeys } from '../../generator/forecast/key-report.ts';
-import type { Policy } from '../../generator/policy/policy.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
-import type { SignatureStore } from '../../generator/store/store.ts';
 import { assertFormat } from '../base/assert-format.ts';
 import type { Settings } from '../base/options.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
@@ -43,6 +41,10 @@ export async function keys(source: string, settings: Settings, io: ProcessIo): P
     const message = '--list prints what would be refused at another time or without a key';
     throw new UsageError(message, 'give --at DATE or --without KEY');
   }
+  if (settings.list && settings.format !== 'text') {
+    const message = `--list prints a line for each image, and --format ${settings.format} the whole report`;
+    throw new UsageError(message, 'leave one of them out');
+  }
   const report = await withChecked(source, settings, io, async (checked) => {
     const { policy, store, keyFaults } = checked;
     return {
@@ -51,24 +53,12 @@ export async function keys(source: string, settings: Settings, io: ProcessIo): P
       now,
       keys: reportAllKeys(policy, (subkey) => store.hasSigned(subkey), now),
       supposition,
-      forecast: forecast(policy, store, supposition, now),
+      forecast: forecastAtOnce(store, { policy, now, supposition }),
       undecided: [...store.undecided()].length,
     };
   });
   await write(io.stdout, formatKeysReport(report, settings, io));
   return tellWhetherWhole(report, io) ? Number(report.forecast.lostImages > 0) : 2;
-}
-
-function forecast(
-  policy: Policy,
-  store: SignatureStore,
-  supposition: Supposition | undefined,
-  now: Date,
-): Forecast {
-  const steps = forecastStore(store, { policy, now, supposition });
-  let step = steps.next();
-  while (step.done !== true) step = steps.next();
-  return step.value;
 }
 
 /** Whether all is known; says what is not. */

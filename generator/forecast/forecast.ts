@@ -75,6 +75,14 @@ export function* forecastStore(
   return count.result;
 }
 
+/** The same in one go. */
+export function forecastAtOnce(...question: Parameters<typeof forecastStore>): Forecast {
+  const steps = forecastStore(...question);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
 class ForecastCount {
   readonly #policy: Policy;
   readonly #most: number;

@@ -228,6 +228,10 @@ describeWith(['gpg', 'gpgv'], 'keys', () => {
       /--without: cannot read keys.*none\.asc/,
     ],
     'a list of nothing': [['--list'], /--list prints what would be refused.*\nhint: give --at/],
+    'two forms at once': [
+      ['--at', '1d', '--list', '--format', 'json'],
+      /--list prints a line for each image.*\nhint: leave one of them out/,
+    ],
     'another format': [['--format', 'sarif'], /keys does not support the format sarif/],
   };
   for (const [what, [args, message]] of Object.entries(faults)) {

@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pMap from 'p-map';
 import { AcceptedSigners } from '../../../generator/forecast/accepted-signers.ts';
-import { type Forecast, forecastStore } from '../../../generator/forecast/forecast.ts';
+import { type Forecast, forecastAtOnce } from '../../../generator/forecast/forecast.ts';
 import type { PublishableFile } from '../../../generator/gate/checked-file.ts';
 import { type Signature, PolicyJudge } from '../../../generator/gate/judge.ts';
 import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
@@ -212,10 +212,7 @@ describeWith(
     ): Forecast => {
       const store = storeOf(...images.flatMap(({ files }) => files));
       const supposition = { at, without: new Set(without) };
-      const steps = forecastStore(store, { policy, now, supposition });
-      let step = steps.next();
-      while (step.done !== true) step = steps.next();
-      return step.value;
+      return forecastAtOnce(store, { policy, now, supposition });
     };
 
     it(`agree about ${SETS} sets (seed ${seed})`, async () => {
