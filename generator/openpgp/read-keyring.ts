@@ -93,9 +93,12 @@ export function readFactsAt(
   const importing = new KeyImport({ isOneNode: false });
   for (const { parts, bytes } of imported) importing.add({ path: 'the keyring', bytes }, parts);
   const { verifier, find: findOther } = importing;
-  verifier.startFile();
   const context = { verifier, findOther, now: Math.floor(now.getTime() / 1000) };
-  return importing.keys.map(({ parts }) => readKeyFacts(parts, context));
+  return importing.keys.map(({ parts }) => {
+    // None took too much when it was imported.
+    verifier.startFile();
+    return readKeyFacts(parts, context);
+  });
 }
 
 async function importFiles(

@@ -2,7 +2,6 @@
 // another time or without some keys, by what is served at this moment.
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import { type KeyReport, reportAllKeys } from '../../generator/forecast/key-report.ts';
 import { sortLost, toForecastObject, toKeysObject } from '../../generator/forecast/keys-object.ts';
 import { TooBusyError } from '../search/lane.ts';
 import { MOST_LOST, type Searches } from '../search/searches.ts';
@@ -34,8 +33,7 @@ export function createKeysJson(
       return;
     }
     const { generation } = refresher.status();
-    const store = refresher.store();
-    if (!store || !generation) {
+    if (!refresher.store() || !generation) {
       sendJson(response.status(503), { message: 'no generation is loaded yet' });
       return;
     }
@@ -43,12 +41,7 @@ export function createKeysJson(
     response.once('close', () => gone.abort());
     try {
       const question = { policy: current, now, supposition };
-      const forecast = await searches.foreseen(question, gone.signal);
-      const keys: readonly KeyReport[] = reportAllKeys(
-        current,
-        (subkey) => store.hasSigned(subkey),
-        now,
-      );
+      const { keys, forecast } = await searches.foreseen(question, gone.signal);
       const lost = sortLost(forecast.lost).slice(0, query.limit);
       sendJson(response, {
         version: 1,

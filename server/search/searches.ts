@@ -22,6 +22,7 @@ import {
   type ForecastOptions,
   forecastStore,
 } from '../../generator/forecast/forecast.ts';
+import { type KeyReport, reportAllKeys } from '../../generator/forecast/key-report.ts';
 import { keepNewest } from '../../generator/terms/keep-newest.ts';
 import type { Refresher } from '../follow/refresher.ts';
 import {
@@ -50,6 +51,12 @@ const NONE = { total: 0, items: [], hasMore: false };
 
 type SearchedState = Pick<Refresher, 'store' | 'status' | 'rejected' | 'rejectedOf'>;
 
+/** The accepted keys, and what they are of use for. */
+export interface ForeseenKeys {
+  readonly keys: readonly KeyReport[];
+  readonly forecast: Forecast;
+}
+
 /** Each search ends early when its signal fires, and may throw `TooBusyError`. */
 export class Searches {
   readonly #state: SearchedState;
@@ -65,7 +72,7 @@ export class Searches {
   readonly #signedBy: SearchMemory<FoundPage<string>>;
   readonly #reasons: SearchMemory<Reason | undefined>;
   readonly #explained: SearchMemory<ExplainedImage>;
-  readonly #foreseen: SearchMemory<Forecast>;
+  readonly #foreseen: SearchMemory<ForeseenKeys>;
 
   constructor(state: SearchedState) {
     this.#state = state;
@@ -222,15 +229,18 @@ export class Searches {
   async foreseen(
     { policy, now, supposition }: Omit<ForecastOptions, 'most'>,
     signal: AbortSignal,
-  ): Promise<Forecast> {
+  ): Promise<ForeseenKeys> {
     const { at = now, without = [] } = supposition ?? {};
     const minute = Math.floor(now.getTime() / MINUTE);
     const then = at.getTime() === now.getTime() ? 'now' : at.getTime();
     const asked = supposition && [then, ...[...without].toSorted()];
     const key = JSON.stringify([policy.id, minute, asked]);
     const options = { policy, now, supposition, most: MOST_LOST };
-    const search = async (): Promise<Forecast> =>
-      forecastWithPauses(this.#state.store() ?? new SignatureStore(), options);
+    const search = async (): Promise<ForeseenKeys> => {
+      const store = this.#state.store() ?? new SignatureStore();
+      const forecast = await forecastWithPauses(store, options);
+      return { keys: reportAllKeys(policy, (subkey) => store.hasSigned(subkey), now), forecast };
+    };
     return this.#foreseen.ask(key, search, signal);
   }
 

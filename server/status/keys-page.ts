@@ -1,7 +1,7 @@
 import type { Forecast, LostImage } from '../../generator/forecast/forecast.ts';
 import { NO_COVERAGE } from '../../generator/forecast/forecast.ts';
 import type { Supposition } from '../../generator/forecast/accepted-signers.ts';
-import { type KeyReport, reportAllKeys } from '../../generator/forecast/key-report.ts';
+import type { KeyReport } from '../../generator/forecast/key-report.ts';
 import { formatToSign, sortLost } from '../../generator/forecast/keys-object.ts';
 import { formatTime } from '../../generator/terms/text.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
@@ -27,10 +27,8 @@ export async function makeKeysPage({
   const policy = services.policy();
   const supposition = readForecastQuery({ at, without }, policy, now);
   if (typeof supposition === 'string') return refuseQuery(`${supposition}.`);
-  const store = services.refresher.store();
-  if (!store) return notLoaded(services.refresher.status(), undefined);
-  const forecast = await searches.foreseen({ policy, now, supposition }, signal);
-  const keys = reportAllKeys(policy, (subkey) => store.hasSigned(subkey), now);
+  if (!services.refresher.store()) return notLoaded(services.refresher.status(), undefined);
+  const { keys, forecast } = await searches.foreseen({ policy, now, supposition }, signal);
   return {
     status: 200,
     title: 'Keys that age',
