@@ -74,6 +74,13 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return show(files, settings, io);
     },
   },
+  keys: onSource(
+    'say of each key how long it is good, and which images need it',
+    async (...operands) => {
+      const { keys } = await import('./keys/keys.ts');
+      return keys(...operands);
+    },
+  ),
   push: {
     summary: 'push signatures that skopeo and podman made to the signature repository',
     operands: [
@@ -86,7 +93,7 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
   },
   sign: {
     summary: 'sign images with gpg, and push the signatures to the signature repository',
-    operands: [['<IMAGE...>', 'an image as nodes pull it, for example quay.io/team/app:v1']],
+    operands: [['[IMAGE...]', 'an image as nodes pull it, for example quay.io/team/app:v1']],
     run: async (images, settings, io) => {
       const { sign } = await import('./sign/sign.ts');
       return sign(images, settings, io);

@@ -3,18 +3,27 @@ import { isIP } from 'node:net';
 import express, { type Express, type RequestHandler } from 'express';
 import { Probes } from './health/probes.ts';
 import { createFailedRequest } from './troubles/failed-request.ts';
+import { createKeysJson } from './json/keys-json.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createExplainJson } from './json/explain-json.ts';
 import { allowOnly, createStatusPages } from './status/pages.ts';
 import { READ_METHODS } from './lookups/answer-headers.ts';
 import { createRefusedJson } from './json/refused-json.ts';
+import { Searches } from './search/searches.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './json/repositories-json.ts';
 import { sendJson } from './json/send-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './json/status-json.ts';
 
-const READ = ['/status.json', '/refused.json', '/repositories.json', '/explain.json', '/metrics'];
+const READ = [
+  '/status.json',
+  '/refused.json',
+  '/repositories.json',
+  '/explain.json',
+  '/keys.json',
+  '/metrics',
+];
 
 // Pages of other sites can send a browser here. They must not make it do anything, nor, where only this
 // machine is meant to read, read the answer under a name of their own that leads here (DNS rebinding).
@@ -49,6 +58,7 @@ function isLocal(host: string): boolean {
 /** The Express app of the status listener. */
 export function createStatusApp(services: StatusServices): Express {
   const { refresher, readiness, metrics, failures, log } = services;
+  const searches = new Searches(refresher);
   const app = express();
   app.disable('x-powered-by');
   // With no referrer, browsers would not say that a form was sent by a page of this server.
@@ -68,6 +78,7 @@ export function createStatusApp(services: StatusServices): Express {
   app.get('/refused.json', createRefusedJson(services));
   app.get('/repositories.json', createRepositoriesJson(services));
   app.get('/explain.json', createExplainJson(services));
+  app.get('/keys.json', createKeysJson(services, searches));
   app.get('/metrics', async (_request, response) => {
     const { contentType, text } = await metrics.read();
     response.setHeader('Content-Type', contentType).end(text);
@@ -85,7 +96,7 @@ export function createStatusApp(services: StatusServices): Express {
   });
   app.all(READ, allowOnly(READ_METHODS));
   app.all(['/refresh', '/acknowledge'], allowOnly('POST, OPTIONS'));
-  app.use(createStatusPages(services));
+  app.use(createStatusPages(services, searches));
   app.use((_request, response) => {
     response.status(404).end();
   });

@@ -1,6 +1,7 @@
 // The forms of values that options take, each with what a wrong one gets.
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { MOMENT, MOMENT_FORM, parseMoment } from '../../generator/forecast/moment.ts';
 import { isNamePrefix } from '../../generator/terms/image-name.ts';
 import { parseUrl } from '../../generator/terms/text.ts';
 
@@ -90,6 +91,17 @@ export const duration = (form: string, longest: number) =>
       context.addIssue(`expected ${form}, got ${JSON.stringify(value)}`);
       return z.NEVER;
     });
+
+/** A time to come. */
+export const moment = z
+  .string(expected(MOMENT_FORM))
+  .regex(MOMENT, expected(MOMENT_FORM))
+  .transform((value, context) => {
+    const parsed = parseMoment(value);
+    if (parsed) return parsed;
+    context.addIssue(`expected ${MOMENT_FORM}, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
 
 /** A whole number from one to another, both included; the other is left out where it does not matter. */
 export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) => {

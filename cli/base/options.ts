@@ -16,6 +16,7 @@ import {
   duration,
   fileName,
   flag,
+  moment,
   names,
   oneOf,
   peers,
@@ -40,6 +41,7 @@ export type Command =
   | 'serve'
   | 'health'
   | 'show'
+  | 'keys'
   | 'push'
   | 'sign'
   | 'promote'
@@ -81,7 +83,7 @@ export interface Option {
 const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
-const READING: readonly Command[] = [...ALL, 'explain', 'promote'];
+const READING: readonly Command[] = [...ALL, 'keys', 'explain', 'promote'];
 /** Those that talk to a git host. */
 const REMOTE: readonly Command[] = [...READING, 'push', 'sign', 'mirror'];
 /** Those that judge what they read, wherever it comes from. */
@@ -89,6 +91,7 @@ const GATING: readonly Command[] = [...READING, 'hook'];
 /** All commands that work with scopes. */
 const SCOPED: readonly Command[] = [
   ...JUDGING,
+  'keys',
   'push',
   'sign',
   'promote',
@@ -293,6 +296,7 @@ export const OPTIONS = {
     commands: [
       'check',
       'show',
+      'keys',
       'push',
       'sign',
       'promote',
@@ -302,6 +306,7 @@ export const OPTIONS = {
       'probe',
     ],
     wording: {
+      keys: 'format of the report: text or json',
       probe: 'format of the report: text or json',
       mirror: 'format of the report: text or json',
       show: 'format of the output: text or json',
@@ -312,6 +317,7 @@ export const OPTIONS = {
       explain: 'format of the answer: text or json',
     },
     values: {
+      keys: ['text', 'json'],
       show: ['text', 'json'],
       push: ['text', 'json'],
       sign: ['text', 'json'],
@@ -673,15 +679,31 @@ export const OPTIONS = {
   images: {
     argument: 'FILE',
     description: 'file with an IMAGE on each line; # begins a comment',
-    commands: ['promote', 'mirror', 'probe'],
+    commands: ['sign', 'promote', 'mirror', 'probe'],
     wording: {
+      sign: 'file with an IMAGE on each line; # begins a comment; - for standard input',
       mirror:
-        'images to mirror, a line each, whose digests the registry is asked for, all platforms; # begins a comment, - is standard input',
+        'images to mirror, a line each, whose digests the registry is asked for, all platforms; # begins a comment; - for standard input',
       probe:
         'images whose signatures the store must have, a line each, with their digests: quay.io/team/app@sha256:…; - for standard input',
     },
     isPath: true,
     schema: text,
+  },
+  at: {
+    argument: 'DATE',
+    description:
+      'say what would be refused then that is accepted now: a date, a time in UTC, or days from now, for example 90d',
+    commands: ['keys'],
+    schema: moment,
+  },
+  without: {
+    argument: 'KEY',
+    description:
+      'say what would be refused without a key, as if it were revoked: a fingerprint, or a file of keys',
+    commands: ['keys'],
+    repeatable: true,
+    schema: several,
   },
   'sign-by': {
     argument: 'KEY',
@@ -780,7 +802,10 @@ export const OPTIONS = {
   },
   list: {
     description: 'say what the stage has and the next one lacks, and do nothing',
-    commands: ['promote'],
+    commands: ['promote', 'keys'],
+    wording: {
+      keys: 'print only the images that would be refused, a line each, as sign --images reads them',
+    },
     default: 'false',
     schema: flag,
   },

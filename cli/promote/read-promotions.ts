@@ -1,13 +1,12 @@
 // What is to be promoted, and how it is called in the next stage, by the command line and a file.
 import { formatReference, nameOf } from '../../generator/policy/signed-identity.ts';
-import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
-import { messageOf } from '../../generator/terms/errors.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { type Renaming, renameImage } from '../../signing/stage/renaming.ts';
 import { toPulledName } from '../../signing/stage/stage.ts';
 import { chooseIdentity } from '../../signing/sign/statement.ts';
 import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { readImagesFile } from '../inputs/read-images-file.ts';
 import { type NamedImage, readImageName, toAsked } from '../sign/read-images.ts';
 
 /** An image that is to be promoted. */
@@ -57,18 +56,6 @@ const EVERYTHING = '/**';
 
 function toPattern({ from }: Renaming): string {
   return `${from}${EVERYTHING}`;
-}
-
-async function readImagesFile(file: string): Promise<readonly string[]> {
-  const bytes = await readBounded(file, MOST_TEXT_BYTES).catch((cause: unknown) => {
-    const hint = 'name a file with an image on each line';
-    throw new UsageError(`--images: ${messageOf(cause)}`, hint, { cause });
-  });
-  return bytes
-    .toString()
-    .split('\n')
-    .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
-    .filter((line) => line !== '');
 }
 
 /**

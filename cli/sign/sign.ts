@@ -6,6 +6,7 @@ import type { Settings } from '../base/options.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import { UsageError, tellEach } from '../base/usage-error.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
+import { readImagesFile } from '../inputs/read-images-file.ts';
 import { explainDirectory } from '../inputs/unusable-directory.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
 import type { PlatformOptions } from '../registry/read-platforms.ts';
@@ -22,7 +23,7 @@ export async function sign(
   settings: Settings,
   io: ProcessIo,
 ): Promise<number> {
-  const named = readImages(names, settings.identity);
+  const named = readImages(await listNames(names, settings, io), settings.identity);
   const wanted = settings['sign-by'];
   if (wanted === undefined) {
     const hint = 'give --sign-by KEY, one of `gpg --list-secret-keys`';
@@ -54,6 +55,18 @@ export async function sign(
       await opened.destination.close();
     }
   });
+}
+
+/** @throws UsageError where there is none. */
+async function listNames(
+  names: readonly string[],
+  { images: file }: Settings,
+  { stdin }: ProcessIo,
+): Promise<readonly string[]> {
+  const all = [...names, ...(file === undefined ? [] : await readImagesFile(file, stdin))];
+  if (all.length > 0) return all;
+  const message = file === undefined ? 'sign needs an image' : `--images: ${file} names none`;
+  throw new UsageError(message, 'name images as nodes pull them, like quay.io/team/app:v1');
 }
 
 async function signNamed(named: readonly NamedImage[], run: SigningRun): Promise<number> {

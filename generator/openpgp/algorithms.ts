@@ -81,7 +81,8 @@ export function readPlainAlgorithms(packetBody: Uint8Array): PlainAlgorithms | u
 
 /** RHEL 9's DEFAULT crypto policy refuses shorter RSA keys. */
 const STRONG_RSA_BITS = 2048;
-const WEAK_HASHES: ReadonlySet<string> = new Set(['MD5', 'SHA-1', 'RIPEMD-160']);
+/** Somebody can make two texts with the same hash, or nearly. */
+export const BROKEN_HASHES: ReadonlySet<string> = new Set(['MD5', 'SHA-1', 'RIPEMD-160']);
 
 /** Names for algorithm numbers; `algorithm N` for one without a name. */
 export function nameAlgorithms(
@@ -98,7 +99,7 @@ export function nameAlgorithms(
 
 /** What RHEL 9's crypto policy refuses of these, e.g. `SHA-1`; undefined if nothing. */
 export function findWeakness({ publicKey, bits, hash }: Algorithms): string | undefined {
-  if (WEAK_HASHES.has(hash)) return hash;
+  if (BROKEN_HASHES.has(hash)) return hash;
   if (publicKey === 'DSA') return publicKey;
   if (publicKey === 'RSA' && bits !== undefined && bits < STRONG_RSA_BITS) return `RSA-${bits}`;
   return undefined;

@@ -85,6 +85,22 @@ export async function joinKeyrings(keyrings: readonly Keyring[]): Promise<Keyrin
   return createKeyring({ keys, notes, lost }, READING);
 }
 
+/** What each imported key of a keyring says of itself as of another time, in their order. */
+export function readFactsAt(
+  { imported }: Pick<Keyring, 'imported'>,
+  now: Date,
+): readonly KeyFacts[] {
+  const importing = new KeyImport({ isOneNode: false });
+  for (const { parts, bytes } of imported) importing.add({ path: 'the keyring', bytes }, parts);
+  const { verifier, find: findOther } = importing;
+  const context = { verifier, findOther, now: Math.floor(now.getTime() / 1000) };
+  return importing.keys.map(({ parts }) => {
+    // None took too much when it was imported.
+    verifier.startFile();
+    return readKeyFacts(parts, context);
+  });
+}
+
 async function importFiles(
   files: readonly KeyFile[],
   now: Date,

@@ -1,5 +1,6 @@
 // Searches through the whole store, for pages that ask again every few seconds: one runs at a time,
 // and each runs once for a generation.
+import { setImmediate } from 'node:timers/promises';
 import {
   type ExplainOptions,
   type ExplainedImage,
@@ -16,6 +17,12 @@ import type { RejectedFile } from '../../generator/store/report.ts';
 import { SignatureStore } from '../../generator/store/store.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type DockerReference, parseDockerReference } from '../../generator/terms/image-name.ts';
+import {
+  type Forecast,
+  type ForecastOptions,
+  forecastStore,
+} from '../../generator/forecast/forecast.ts';
+import { type KeyReport, reportAllKeys } from '../../generator/forecast/key-report.ts';
 import { keepNewest } from '../../generator/terms/keep-newest.ts';
 import type { Refresher } from '../follow/refresher.ts';
 import {
@@ -31,6 +38,8 @@ import { Lane, type Turn } from './lane.ts';
 /** A page shows at most this many of each kind. */
 export const ON_A_PAGE = 50;
 const MOST_HITS = 100;
+/** Images that are named of those that would be lost. */
+export const MOST_LOST = 1000;
 const NEWEST = 8;
 /** Each may go through the whole store. */
 const MOST_WAITING = 8;
@@ -41,6 +50,12 @@ const MINUTE = 60_000;
 const NONE = { total: 0, items: [], hasMore: false };
 
 type SearchedState = Pick<Refresher, 'store' | 'status' | 'rejected' | 'rejectedOf'>;
+
+/** The accepted keys, and what they are of use for. */
+export interface ForeseenKeys {
+  readonly keys: readonly KeyReport[];
+  readonly forecast: Forecast;
+}
 
 /** Each search ends early when its signal fires, and may throw `TooBusyError`. */
 export class Searches {
@@ -57,6 +72,7 @@ export class Searches {
   readonly #signedBy: SearchMemory<FoundPage<string>>;
   readonly #reasons: SearchMemory<Reason | undefined>;
   readonly #explained: SearchMemory<ExplainedImage>;
+  readonly #foreseen: SearchMemory<ForeseenKeys>;
 
   constructor(state: SearchedState) {
     this.#state = state;
@@ -72,6 +88,7 @@ export class Searches {
     this.#signedBy = new SearchMemory(this.#lane, generation);
     this.#reasons = new SearchMemory(this.#lane, judged);
     this.#explained = new SearchMemory(this.#lane, judged);
+    this.#foreseen = new SearchMemory(this.#lane, generation);
   }
 
   /** Why an image has no signature, as far as that can be told without git. */
@@ -208,6 +225,25 @@ export class Searches {
     return this.#signedBy.ask(fingerprint, search, signal);
   }
 
+  /** What keys cover, and what nodes would refuse under a supposition; the same for a minute. */
+  async foreseen(
+    { policy, now, supposition }: Omit<ForecastOptions, 'most'>,
+    signal: AbortSignal,
+  ): Promise<ForeseenKeys> {
+    const { at = now, without = [] } = supposition ?? {};
+    const minute = Math.floor(now.getTime() / MINUTE);
+    const then = at.getTime() === now.getTime() ? 'now' : at.getTime();
+    const asked = supposition && [then, ...[...without].toSorted()];
+    const key = JSON.stringify([policy.id, minute, asked]);
+    const options = { policy, now, supposition, most: MOST_LOST };
+    const search = async (): Promise<ForeseenKeys> => {
+      const store = this.#state.store() ?? new SignatureStore();
+      const forecast = await forecastWithPauses(store, options);
+      return { keys: reportAllKeys(policy, (subkey) => store.hasSigned(subkey), now), forecast };
+    };
+    return this.#foreseen.ask(key, search, signal);
+  }
+
   /** Directories whose digest begins with some digits. */
   async digests(beginning: string, signal: AbortSignal): Promise<FoundPage<string>> {
     const search = this.#inStore<FoundPage<string>>(NONE, async (store) =>
@@ -278,6 +314,21 @@ class SearchMemory<Value> {
     const shared = this.#answers.get(key) ?? { ...this.#lane.take(search), waiting: 0 };
     keepNewest(this.#answers, key, shared, REMEMBERED);
     return shared;
+  }
+}
+
+/** Directories that are looked at between two pauses. */
+const FORESEEN_AT_ONCE = 200;
+
+async function forecastWithPauses(
+  store: SignatureStore,
+  options: ForecastOptions,
+): Promise<Forecast> {
+  const steps = forecastStore(store, options);
+  for (let taken = 1; ; taken++) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (taken % FORESEEN_AT_ONCE === 0) await setImmediate();
   }
 }
 

@@ -125,7 +125,8 @@ function renderOverview(facts: OverviewFacts): Html {
       <h2 id="keys">Keys</h2>
       ${
         facts.keys
-          ? renderKeys(facts.keys, facts.now)
+          ? html`${renderKeys(facts.keys, facts.now)}
+              <p><a href="keys">What would be refused without them, or later</a></p>`
           : html`<p>The server has no keys, so it does not check who signed.</p>`
       }
     </section>

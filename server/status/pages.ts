@@ -5,6 +5,7 @@ import { READ_METHODS } from '../lookups/answer-headers.ts';
 import { html } from '../html/html.ts';
 import { makeExplainPage } from './explain-page.ts';
 import { makeImagePage } from './image-page.ts';
+import { makeKeysPage } from './keys-page.ts';
 import { TooBusyError } from '../search/lane.ts';
 import { makeOverviewPage } from './overview-page.ts';
 import { type Page, type PageRequest, WAY_OUT } from './page.ts';
@@ -13,7 +14,7 @@ import { makeRefusedPage } from './refused-page.ts';
 import { makeRejectedPage } from './rejected-page.ts';
 import { makeRepositoryPage } from './repository-page.ts';
 import { makeSearchPage } from './search-page.ts';
-import { Searches } from '../search/searches.ts';
+import type { Searches } from '../search/searches.ts';
 import type { StatusServices } from './services.ts';
 
 const PAGES: Readonly<Record<string, (request: PageRequest) => Promise<Page>>> = {
@@ -24,12 +25,12 @@ const PAGES: Readonly<Record<string, (request: PageRequest) => Promise<Page>>> =
   '/repository': makeRepositoryPage,
   '/image': makeImagePage,
   '/explain': makeExplainPage,
+  '/keys': makeKeysPage,
 };
 
 /** Makes the routes of these pages; what is none of them is left to the next one. */
-export function createStatusPages(services: StatusServices): Router {
+export function createStatusPages(services: StatusServices, searches: Searches): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
-  const searches = new Searches(services.refresher);
   const frame = (page: Page, now = new Date()): string =>
     renderFrame(page, { now, program: services.program });
   for (const [path, make] of Object.entries(PAGES)) {

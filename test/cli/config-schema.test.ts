@@ -43,6 +43,7 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   'max-transfer': (value) => value === '99999999TiB',
   'max-disk': (value) => value === '99999999TiB',
   'cache-missing': (value) => value === '25h' || value === '2d',
+  at: (value) => /^2027-(?:02-31|13|03-31T25)/.test(String(value)),
   scope: (value) => value !== '' && value !== 7,
   map: (value) => value !== '' && value !== 7,
   pool: (value) => value !== '' && value !== 7,

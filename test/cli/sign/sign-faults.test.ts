@@ -224,6 +224,24 @@ describeWith(TOOLS, 'lookaside sign', () => {
       assert.match(stderr, /^lookaside: sign needs a key to sign with\nhint: give --sign-by KEY/);
     });
 
+    it('of no image, also in a file or on standard input', async () => {
+      const [empty, missing] = [at('empty'), at('missing')];
+      await writeFile(empty, '# none\n\n');
+      for (const [args, message] of [
+        [[], /^lookaside: sign needs an image\nhint: name images as nodes pull them/],
+        [['--images', empty], /^lookaside: --images: .*empty names none\nhint: /],
+        [['--images', '-'], /^lookaside: --images: - names none\nhint: /],
+        [
+          ['--images', missing],
+          /^lookaside: --images: .*missing.*\nhint: name a file with an image/,
+        ],
+      ] as const) {
+        const { code, stderr } = await runLookaside(['sign', ...args, '--sign-by', 'x']);
+        assert.equal(code, 2);
+        assert.match(stderr, message);
+      }
+    });
+
     it('of no skopeo', async () => {
       const gpg = toolPath('gpg');
       await mkdir(at('bin'));

@@ -48,6 +48,24 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     (await sign(by, ...args)).signatures.map(({ status }) => status);
   const tip = async (): Promise<string> => world.remote.gitBare('rev-parse', 'main');
 
+  it('signs the images of a file, beside those that it is told', async () => {
+    const [one, other] = [
+      await world.pushImage('team/listed', 'v1'),
+      await world.pushImage('team/listed', 'v2'),
+    ];
+    const file = join(directory(), 'images');
+    await writeFile(file, `# to sign again\n\n  ${one.reference}@${one.digest} # in use\n`);
+    const signed = await sign('one', other.reference, '--images', file);
+    assert.deepEqual(
+      signed.signatures.map(({ digest, status }) => [digest, status]),
+      [
+        [other.digest, 'new'],
+        [one.digest, 'new'],
+      ],
+    );
+    assert.deepEqual(await statusesOf('one', '--images', file), ['there']);
+  });
+
   it('signs an image under its name, and pushes the signature', async () => {
     const { reference, digest } = await world.pushImage('team/app', 'v1');
     const { code, stdout, stderr } = await world.sign('one', [reference]);

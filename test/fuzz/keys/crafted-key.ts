@@ -141,13 +141,32 @@ export function crossCertify(
   return { type: 32, data };
 }
 
+export interface CraftedMessage {
+  /** Of the signature itself, in seconds. */
+  readonly lifetime?: number;
+  /** Whether it is framed as gpg writes it; unless told, the signature stands in front. */
+  readonly isUsual?: boolean;
+}
+
 /** A signed message over a payload. */
-export function signMessage(signer: CraftedKey, payload: string, created: number): Buffer {
+export function signMessage(
+  signer: CraftedKey,
+  payload: string,
+  created: number,
+  { lifetime, isUsual = false }: CraftedMessage = {},
+): Buffer {
   const hash = LONG_GROUPS.has(signer.algorithm) ? 10 : 9;
-  const spec = { type: 0, created, hash, flags: null };
-  const literal = Buffer.concat([Buffer.from('b\0\0\0\0\0', 'latin1'), Buffer.from(payload)]);
+  const spec = { type: 0, created, hash, flags: null, ...(lifetime !== undefined && { lifetime }) };
+  const body = Buffer.concat([Buffer.from('b\0\0\0\0\0', 'latin1'), Buffer.from(payload)]);
   const signature = signatureBody(signer, Buffer.from(payload), spec);
-  return Buffer.concat([frame(2, signature), frame(11, literal)]);
+  if (!isUsual) return Buffer.concat([frame(2, signature), frame(11, body)]);
+  const keyId = Buffer.from(signer.fingerprint, 'hex').subarray(-8);
+  const start = Buffer.of(3, spec.type, hash, signer.material.algorithm);
+  return formatPackets([
+    { tag: 4, framing: 'old-1', body: Buffer.concat([start, keyId, Buffer.of(1)]) },
+    { tag: 11, framing: body.length < 192 ? 'new-1' : 'new-2', body },
+    { tag: 2, framing: 'old-2', body: signature },
+  ]);
 }
 
 export function signatureBody(key: CraftedKey, data: Buffer, spec: CraftedSignature): Buffer {

@@ -36,6 +36,7 @@ describe('the status pages before anything is loaded', () => {
       ['/repository?name=nobody/knows', 503, nothing],
       [`/search?q=${hexOf(1)}`, 503, nothing, asked],
       ['/search?q=team', 503, nothing],
+      ['/keys', 503, nothing],
       [imageOf(pull.directory), 503, nothing, asked],
       [imageOf(directoryOf('nobody/knows', 2)), 503, nothing, /Not known yet/],
     ] as const) {

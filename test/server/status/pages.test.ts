@@ -24,6 +24,8 @@ const PLACES = [
   '/repository?name=team/app',
   '/explain',
   '/explain?image=registry.example.com/team/app:1.1',
+  '/keys',
+  '/keys?at=90d',
 ];
 
 describe('the status pages', () => {

@@ -1,0 +1,102 @@
+// What kind of key a key is, by keys that gpg and crafted ones make, and who takes none of that kind.
+import assert from 'node:assert/strict';
+import { readKeyPart } from '../../../../generator/openpgp/import/key-part.ts';
+import {
+  type KeyAlgorithm,
+  readKeyAlgorithm,
+} from '../../../../generator/openpgp/keys/key-algorithm.ts';
+import {
+  KEY_JUDGES,
+  type KeyJudge,
+  listObjections,
+} from '../../../../generator/openpgp/keys/key-objections.ts';
+import { reportAllKeys } from '../../../../generator/forecast/key-report.ts';
+import { readKeyring } from '../../../../generator/openpgp/read-keyring.ts';
+import { createSimplePolicy } from '../../../../generator/policy/policy.ts';
+import {
+  type CraftedAlgorithm,
+  craftKey,
+  packetOf,
+  signUser,
+} from '../../../fuzz/keys/crafted-key.ts';
+
+const BORN = 1_700_000_000;
+
+function algorithmOf(algorithm: CraftedAlgorithm): KeyAlgorithm {
+  const part = readKeyPart('primary', craftKey(algorithm, BORN).body);
+  assert.ok(part);
+  return readKeyAlgorithm(part);
+}
+
+function clientsOf(key: KeyAlgorithm, brokenHash?: string): readonly KeyJudge[] {
+  return listObjections({ ...key, brokenHash }).map(({ client }) => client);
+}
+
+const POLICIES = [
+  'rhel-8-default',
+  'rhel-9-default',
+  'rhel-10-default',
+  'rhel-fips',
+  'rhel-future',
+] as const;
+const ROWS: readonly (readonly [CraftedAlgorithm, string, readonly KeyJudge[]])[] = [
+  ['rsa', 'RSA-2048', ['rhel-future']],
+  ['ed25519', 'Ed25519', ['rhel-fips', 'go']],
+  ['p256', 'ECDSA NIST P-256', []],
+  ['p384', 'ECDSA NIST P-384', []],
+  ['p521', 'ECDSA NIST P-521', []],
+  ['secp256k1', 'ECDSA secp256k1', [...POLICIES, 'sequoia', 'go']],
+  ['brainpoolP256', 'ECDSA brainpoolP256r1', [...POLICIES, 'sequoia', 'go']],
+  ['dsa', 'DSA-2048', POLICIES],
+  ['oldDsa', 'DSA-1024', [...POLICIES, 'sequoia']],
+];
+
+describe('who takes which keys', () => {
+  for (const [algorithm, label, clients] of ROWS) {
+    it(`knows ${label}`, () => {
+      const key = algorithmOf(algorithm);
+      assert.equal(key.label, label);
+      assert.deepEqual(clientsOf(key), clients);
+    });
+  }
+
+  it('knows short and long RSA keys', () => {
+    const rsa = algorithmOf('rsa');
+    assert.deepEqual(clientsOf({ ...rsa, bits: 1024 }), [...POLICIES, 'sequoia']);
+    assert.deepEqual(clientsOf({ ...rsa, bits: 3072 }), []);
+  });
+
+  it('knows keys of which all self-signatures have a broken hash', async () => {
+    const user = 'U <u@example.test>';
+    const clients = async (...hashes: readonly number[]): Promise<readonly string[]> => {
+      const key = craftKey('ed25519', BORN);
+      const certify = (hash: number) => signUser(key, user, { type: 0x13, created: BORN, hash });
+      const bytes = Buffer.concat([
+        packetOf.primary(key),
+        packetOf.user(user),
+        ...hashes.map(certify),
+      ]);
+      const policy = await createSimplePolicy(await readKeyring([{ path: 'key.gpg', bytes }]));
+      const [report] = reportAllKeys(policy, () => false, new Date());
+      return report?.objections.map(({ client }) => client) ?? ['none'];
+    };
+    const others = ['rhel-fips', 'go'];
+    assert.deepEqual(await clients(8), others);
+    assert.deepEqual(await clients(2, 8), others);
+    const all = [...POLICIES.filter((one) => one !== 'rhel-8-default'), 'sequoia', 'go'];
+    assert.deepEqual(await clients(2), all);
+  });
+
+  it('names each with what it takes, and a source with a version', () => {
+    const all = listObjections({ ...algorithmOf('oldDsa'), brokenHash: 'SHA-1' });
+    for (const { client, message, source } of all) {
+      assert.ok(message.startsWith(`${KEY_JUDGES[client].name} takes `), message);
+      assert.match(source, /[0-9]/);
+    }
+    assert.deepEqual(clientsOf(algorithmOf('p256'), 'SHA-1'), [
+      ...POLICIES.filter((one) => one !== 'rhel-8-default'),
+      'sequoia',
+    ]);
+    assert.deepEqual(clientsOf(algorithmOf('p256'), 'RIPEMD-160'), [...POLICIES, 'sequoia']);
+  });
+});
