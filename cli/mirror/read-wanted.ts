@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
-import { formatBytes, parseUrl } from '../../generator/terms/text.ts';
+import { formatBytes, listLines, parseUrl } from '../../generator/terms/text.ts';
 import {
   MirrorNames,
   type MirroredName,
@@ -140,11 +140,7 @@ async function readImages(
   registry: PlatformOptions,
 ): Promise<WantedDigests> {
   const { text } = await readList('--images', file, io);
-  const images = text
-    .split('\n')
-    .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
-    .filter((line) => line !== '')
-    .map((line) => readImageName(line));
+  const images = listLines(text).map(({ line }) => readImageName(line));
   const failures: UsageError[] = [];
   const covered = images.flatMap((image) => {
     const name = names.find(image);

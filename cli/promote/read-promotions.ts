@@ -2,6 +2,7 @@
 import { formatReference, nameOf } from '../../generator/policy/signed-identity.ts';
 import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
+import { listLines } from '../../generator/terms/text.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { type Renaming, renameImage } from '../../signing/stage/renaming.ts';
 import { toPulledName } from '../../signing/stage/stage.ts';
@@ -64,11 +65,7 @@ async function readImagesFile(file: string): Promise<readonly string[]> {
     const hint = 'name a file with an image on each line';
     throw new UsageError(`--images: ${messageOf(cause)}`, hint, { cause });
   });
-  return bytes
-    .toString()
-    .split('\n')
-    .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
-    .filter((line) => line !== '');
+  return listLines(bytes.toString()).map(({ line }) => line);
 }
 
 /**

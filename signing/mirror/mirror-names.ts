@@ -54,7 +54,9 @@ export class MirrorNames {
       .flatMap(({ from, to, path }) => {
         const rest = path === '' ? `/${repository}` : repository.slice(path.length);
         const [upstream, local] = [parseFullName(from + rest), parseFullName(to + rest)];
-        return upstream && local ? [{ upstream, local }] : [];
+        // A path may hold anything.
+        const isName = upstream?.tag === undefined && upstream?.digest === undefined;
+        return upstream && local && isName ? [{ upstream, local }] : [];
       });
   }
 

@@ -1,5 +1,6 @@
 // An upstream store, asked as nodes ask it, but with patience. Only 404 says that there is nothing: whatever
 // else comes in place of a signature leaves open what the store has, and nothing here is removed for it.
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSignatureFile } from '../../generator/openpgp/signature-file.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
@@ -29,6 +30,8 @@ export type Answer =
 export interface UpstreamOptions {
   /** The address of the store, without a slash at its end. */
   readonly store: string;
+  /** How many locations are asked for at once. */
+  readonly jobs: number;
   readonly ending: AbortSignal;
 }
 
@@ -36,8 +39,8 @@ export interface UpstreamOptions {
 const PATIENCE = 30_000;
 /** Of one location. With the pauses of Backoff they take some 5 s. */
 const TRIES = 7;
-/** So many locations in a row without any answer: the store is away. */
-const MOST_SILENT = 5;
+/** So many locations in a row without any answer, beyond those that are asked for at once: the store is away. */
+const MOST_SILENT = 3;
 /** By these a store says that it may answer another time. */
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 /** What comes in place of a signature where somebody else answers, or something broke on the way. */
@@ -54,11 +57,13 @@ export class Upstream {
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
+    // Each question listens for the end; Node takes more than ten for a leak.
+    setMaxListeners(0, options.ending);
   }
 
   /** Whether the store has not answered for so long that nobody should ask any more in this run. */
   get isAway(): boolean {
-    return this.#silent >= MOST_SILENT;
+    return this.#silent >= this.#options.jobs + MOST_SILENT;
   }
 
   /**
