@@ -11,6 +11,7 @@ import {
   type MirroredName,
   type WantedDigest,
   uniqueDigests,
+  wantDigest,
   withoutTag,
 } from '../../signing/mirror/mirror-names.ts';
 import type { Settings } from '../base/options.ts';
@@ -111,7 +112,7 @@ async function readDigests(
   const { listed, passed } = parseDigestList(text, `--digests: ${place}`);
   const wanted = listed.flatMap((one) => {
     const name = findName(one, names);
-    return name ? [{ ...name, digestHex: one.digestHex }] : [];
+    return name ? [wantDigest(name, one.digestHex)] : [];
   });
   return { wanted, leftOut: listed.length - wanted.length, passed, failures: [] };
 }
@@ -155,7 +156,7 @@ async function readImages(
         ...(list === undefined ? [] : [list]),
         ...manifests.map((one) => one.digestHex),
       ];
-      return hexes.map((digestHex) => ({ ...name, digestHex }));
+      return hexes.map((digestHex) => wantDigest(name, digestHex));
     } catch (error) {
       registry.ending.throwIfAborted();
       if (!(error instanceof UsageError)) throw error;
@@ -210,7 +211,7 @@ async function readRefused(
     const digestHex = digest.slice('sha256:'.length);
     // The prefix of a scope stands before the name of the repository.
     const path = prefix ? repository.slice(prefix.length + 1) : repository;
-    return names.findServed(path).map((name) => ({ ...name, digestHex }));
+    return names.findServed(path).map((name) => wantDigest(name, digestHex));
   });
   const leftOut = all.filter(({ length }) => length === 0).length;
   return { ...NOTHING, wanted: all.flat(), leftOut };

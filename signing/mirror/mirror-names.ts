@@ -75,6 +75,11 @@ function pathOf(prefix: string): string {
   return slash < 0 ? '' : prefix.slice(slash + 1);
 }
 
+/** A manifest of a repository. */
+export function wantDigest({ upstream, local }: MirroredName, digestHex: string): WantedDigest {
+  return { upstream, local, digestHex };
+}
+
 /** The repository of an image. */
 export function withoutTag(image: DockerReference): DockerReference {
   return { ...image, tag: undefined, digest: undefined };

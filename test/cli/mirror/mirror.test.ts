@@ -25,6 +25,43 @@ function hexOf(digest: string): string {
   return digest.slice('sha256:'.length);
 }
 
+function image(name: string, digest: string): string {
+  return `${UPSTREAM}/${name}@${digest}`;
+}
+
+function here(name: string, digest: string): string {
+  return `copies/${name}@sha256=${hexOf(digest)}`;
+}
+
+function end(status: number, body = ''): (response: ServerResponse) => void {
+  return (response) => {
+    response.writeHead(status).end(body);
+  };
+}
+
+function cut(response: ServerResponse): void {
+  response.writeHead(200, { 'Content-Length': 800 });
+  response.write(Buffer.alloc(100, 0xa3), () => response.destroy());
+}
+
+const ODD: readonly (readonly [
+  what: string,
+  answer: (response: ServerResponse) => void,
+  said: RegExp,
+  isPassing: boolean,
+])[] = [
+  ['403', end(403), /^403 for vendor\/app@sha256=.*\/signature-1$/, false],
+  ['401', end(401), /^401 for /, false],
+  ['410', end(410), /^410 for /, false],
+  ['204', end(204), /^204 for /, false],
+  ['a web page with 200', end(200, '<!doctype html><html></html>'), /^200 for .*, but /, false],
+  ['JSON with 200', end(200, '{"error":"none"}'), /^200 for .*, but /, false],
+  ['nothing with 200', end(200), /^200 for .*, but .*0 bytes/, false],
+  ['500', end(500), /^500 for /, true],
+  ['a connection that is cut', cut, /for vendor\/app@sha256=/, true],
+  ['a connection that is closed', (response) => void response.destroy(), / for vendor/, true],
+];
+
 describeWith(['gpg', 'gpgv', 'git'], 'a mirror', () => {
   const directory = useTemporary();
   let world: MirrorWorld;
@@ -36,9 +73,6 @@ describeWith(['gpg', 'gpgv', 'git'], 'a mirror', () => {
     world.plant = undefined;
     world.asked.length = 0;
   });
-
-  const image = (name: string, digest: string): string => `${UPSTREAM}/${name}@${digest}`;
-  const here = (name: string, digest: string): string => `copies/${name}@sha256=${hexOf(digest)}`;
 
   async function run(
     digests: readonly string[],
@@ -97,32 +131,6 @@ describeWith(['gpg', 'gpgv', 'git'], 'a mirror', () => {
     assert.deepEqual((await world.mirrored()).get(here('app', digest)), blobsOf(one));
   });
 
-  const end = (status: number, body = '', headers: Record<string, string> = {}) => {
-    return (response: ServerResponse): void => {
-      response.writeHead(status, headers).end(body);
-    };
-  };
-  const cut = (response: ServerResponse): void => {
-    response.writeHead(200, { 'Content-Length': 800 });
-    response.write(Buffer.alloc(100, 0xa3), () => response.destroy());
-  };
-  const ODD: readonly (readonly [
-    what: string,
-    answer: (response: ServerResponse) => void,
-    said: RegExp,
-    isPassing: boolean,
-  ])[] = [
-    ['403', end(403), /^403 for vendor\/app@sha256=.*\/signature-1$/, false],
-    ['401', end(401), /^401 for /, false],
-    ['410', end(410), /^410 for /, false],
-    ['204', end(204), /^204 for /, false],
-    ['a web page with 200', end(200, '<!doctype html><html></html>'), /^200 for .*, but /, false],
-    ['JSON with 200', end(200, '{"error":"none"}'), /^200 for .*, but /, false],
-    ['nothing with 200', end(200), /^200 for .*, but .*0 bytes/, false],
-    ['500', end(500), /^500 for /, true],
-    ['a connection that is cut', cut, /for vendor\/app@sha256=/, true],
-    ['a connection that is closed', (response) => void response.destroy(), / for vendor/, true],
-  ];
   describe('of a store that answers oddly', () => {
     const state = useTemporary('suite');
     const digests = ODD.map(() => randomDigest());
@@ -239,7 +247,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'a mirror', () => {
     await world.plantSignature('vendor/app', digest, 1);
     await run([image('app', digest)]);
     const place = join(directory(), 'mirror');
-    const [file = ''] = (await readdir(place)).filter((name) => name.endsWith('.json'));
+    const file = (await readdir(place)).find((name) => name.endsWith('.json')) ?? '';
     const whole = await readFile(join(place, file), 'utf8');
     await writeFile(join(place, file), whole.slice(0, -10));
     const { code, told, stderr } = await run([image('app', digest)]);

@@ -7,6 +7,7 @@ import {
   MirrorNames,
   type MirroredName,
   uniqueDigests,
+  wantDigest,
 } from '../../../signing/mirror/mirror-names.ts';
 
 function show(name: MirroredName | undefined): string | undefined {
@@ -103,7 +104,7 @@ describe('the names of a mirror', () => {
     const name = NAMES.find(parseDockerReference('quay.example/vendor/app') ?? assert.fail());
     assert.ok(name);
     const [a, b] = ['a'.repeat(64), 'b'.repeat(64)];
-    const wanted = [a, b, a].map((digestHex) => ({ ...name, digestHex }));
+    const wanted = [a, b, a].map((digestHex) => wantDigest(name, digestHex));
     assert.deepEqual(
       uniqueDigests(wanted).map(({ digestHex }) => digestHex),
       [a, b],
