@@ -19,7 +19,7 @@ export interface Doubt {
 }
 
 /** What a store says of a location. */
-export type Answer =
+export type UpstreamAnswer =
   /** Bytes in the form of a signature file, or of a broken one. Nobody has verified them. */
   | { readonly kind: 'file'; readonly bytes: Uint8Array; readonly etag: string | undefined }
   /** It is still what the ETag names. */
@@ -47,7 +47,7 @@ const BUSY: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 const NO_SIGNATURE: ReadonlySet<string> = new Set(['html', 'bare-json', 'empty', 'unknown-format']);
 
 /** What one try brought: an answer, or that it is worth another try. */
-type Attempt = Answer | { readonly kind: 'again'; readonly message: string };
+type Attempt = UpstreamAnswer | { readonly kind: 'again'; readonly message: string };
 
 export class Upstream {
   readonly #options: UpstreamOptions;
@@ -70,7 +70,7 @@ export class Upstream {
    * Asks for a location, again where the store is busy or the connection breaks. With the ETag of what is
    * known it may say that this is unchanged. Throws where the run is interrupted.
    */
-  async ask(location: string, etag?: string): Promise<Answer> {
+  async ask(location: string, etag?: string): Promise<UpstreamAnswer> {
     const { ending } = this.#options;
     const backoff = new Backoff({ timeout: Infinity, ending });
     for (let attempts = 1; ; attempts++) {
@@ -133,13 +133,13 @@ export class Upstream {
 function toFile(
   { bytes, etag }: Extract<Served, { readonly bytes: Uint8Array }>,
   location: string,
-): Answer {
+): UpstreamAnswer {
   const form = parseSignatureFile(bytes);
   return isRejection(form) && NO_SIGNATURE.has(form.code)
     ? doubtful(`200 for ${location}, but ${form.message}`)
     : { kind: 'file', bytes, etag };
 }
 
-function doubtful(message: string): Answer {
+function doubtful(message: string): UpstreamAnswer {
   return { kind: 'doubt', doubt: { message: toLine(message), isPassing: false } };
 }
