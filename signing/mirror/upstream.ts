@@ -41,6 +41,8 @@ const PATIENCE = 30_000;
 const TRIES = 7;
 /** So many locations in a row without any answer, beyond those that are asked for at once: the store is away. */
 const MOST_SILENT = 3;
+/** Behind the end of a pause. Milliseconds. */
+const MOST_LATE = 500;
 /** By these a store says that it may answer another time. */
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 /** What comes in place of a signature where somebody else answers, or something broke on the way. */
@@ -94,7 +96,9 @@ export class Upstream {
     for (;;) {
       const left = this.#notBefore - performance.now();
       if (left <= 0) return;
-      await sleep(Math.ceil(left), undefined, { signal: ending });
+      // Not all at once.
+      const late = Math.random() * MOST_LATE;
+      await sleep(Math.ceil(left + late), undefined, { signal: ending });
     }
   }
 
