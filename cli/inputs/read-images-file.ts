@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
+import { listLines } from '../../generator/terms/text.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 
@@ -16,10 +17,7 @@ export async function readImagesFile(
   stdin?: ProcessIo['stdin'],
 ): Promise<readonly string[]> {
   const content = file === '-' && stdin ? await text(stdin) : await readList(file);
-  return content
-    .split('\n')
-    .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
-    .filter((line) => line !== '');
+  return listLines(content).map(({ line }) => line);
 }
 
 async function readList(file: string): Promise<string> {

@@ -1,7 +1,7 @@
 // What `mirror` tells: a line for each manifest of which there is something to say, then what there is in all.
 import { styleText } from 'node:util';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
-import { formatClaims } from '../../generator/store/report.ts';
+import { type RefusedState, formatClaims } from '../../generator/store/report.ts';
 import { formatJson, toLine, toPrintable } from '../../generator/terms/text.ts';
 import {
   type MirrorReport,
@@ -74,19 +74,24 @@ export function formatMirrored(
   const hasColours = hasColour(stdout, environment);
   const lines = [
     ...report.digests.flatMap((one) => formatDigest(one, hasColours)),
-    ...(report.refused
-      ? [
-          `${report.refused.code}: the repository would be refused: ${report.refused.message}`,
-          `  hint: ${report.refused.hint}`,
-        ]
-      : []),
+    ...(report.refused ? formatRefusedState(report.refused) : []),
     formatSummary(result),
     ...(report.proposal ? [formatProposal(report.proposal, report.branch)] : []),
   ];
   const told = lines.map((line) => `${line}\n`).join('');
   if (advice === undefined) return told;
   const where = toPrintable(report.repository);
-  return `${told}hint: ${where} takes these signatures once the public keys are in its keys/, and its lookaside.yaml has the scopes below.\nThe first is for pulls by the name upstream, also through a mirror in registries.conf, and remapIdentity for pulls by the name here.\n\n${advice}`;
+  const cure = `${where} takes these signatures once it has the public keys, and these scopes in its lookaside.yaml`;
+  const why =
+    'the first for pulls by the name upstream, also through a mirror in registries.conf; remapIdentity for pulls by the name here';
+  return `${told}hint: ${cure} (${why}):\n\n${advice}`;
+}
+
+function formatRefusedState({ code, message, hint }: RefusedState): readonly string[] {
+  return [
+    toLine(`${code}: the repository would be refused: ${message}`),
+    toLine(`  hint: ${hint}`),
+  ];
 }
 
 function formatDigest(one: MirroredDigest, hasColours: boolean): readonly string[] {
@@ -99,8 +104,7 @@ function formatDigest(one: MirroredDigest, hasColours: boolean): readonly string
   const painted = hasColours ? styleText(COLOURS[status], label, { validateStream: false }) : label;
   const name = nameOfManifest(wanted);
   const taken = files.length - untaken.length;
-  const count = taken === 1 ? '1 signature' : `${taken} signatures`;
-  const as = taken > 0 ? `: ${count} in ${place.directory}` : '';
+  const as = taken > 0 ? `: ${countOf(taken, 'signature')} in ${place.directory}` : '';
   const why = status === 'unknown' && doubt ? `: ${doubt.message}` : '';
   return [
     painted + toLine(`${name}${as}${why}`),
@@ -131,22 +135,31 @@ function formatSummary({ report, leftOut, passed, failures }: MirrorResult): str
       const count = counts.get(status) ?? 0;
       return count > 0 ? [`${count} ${words}`] : [];
     }),
-    ...(failures.length > 0 ? [`${failures.length} images not found at the registry`] : []),
+    ...(failures.length > 0
+      ? [`${countOf(failures.length, 'image')} not found at the registry`]
+      : []),
   ];
   const notes = [
-    ...(others > 0 ? [`${others} signatures for names that are not taken here were left out`] : []),
-    ...(leftOut > 0 ? [`${leftOut} images are not below any --map`] : []),
-    ...(passed > 0 ? [`${passed} entries name no manifest of a registry`] : []),
+    ...(others > 0 ? [`left out: ${countOf(others, 'signature')} for names not taken here`] : []),
+    ...(leftOut > 0 ? [`not below any --map: ${countOf(leftOut, 'image')}`] : []),
+    ...(passed > 0 ? [`without a manifest: ${countOf(passed, 'entry', 'entries')}`] : []),
   ];
-  const done =
-    proposal && !proposal.isEarlier ? 'proposed' : counts.has('new') ? 'mirrored' : 'nothing new';
   const at = commit === undefined ? '' : `, commit ${commit.slice(0, 12)}`;
-  const what =
-    parts.length === 0
-      ? 'no manifest was asked for'
-      : `of ${digests.length} manifests ${parts.join(', ')}`;
+  const all = countOf(digests.length, 'manifest');
+  const what = parts.length === 0 ? 'no manifest was asked for' : `${all}: ${parts.join(', ')}`;
   const told = notes.length === 0 ? '' : ` (${notes.join('; ')})`;
-  return toPrintable(`${done} to ${repository}, ${branch}${at}: ${what}${told}`);
+  const done = describeDone(counts, proposal !== undefined && !proposal.isEarlier);
+  return toPrintable(`${done} to ${repository}, ${branch}${at}; ${what}${told}`);
+}
+
+function describeDone(counts: ReadonlyMap<string, number>, isProposed: boolean): string {
+  if (isProposed) return 'proposed';
+  if (counts.has('new')) return 'mirrored';
+  return counts.has('would-be-new') ? 'nothing was pushed' : 'nothing new';
+}
+
+function countOf(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 function countByStatus({ digests }: MirrorReport): ReadonlyMap<string, number> {

@@ -148,6 +148,7 @@ async function mirrorTo(
   memory: MirrorMemory,
 ): Promise<MirrorReport> {
   const { store, settings, io, policy, directory, ending } = run;
+  const { jobs } = settings;
   const target = await openMirrorTarget(run);
   const engines = await openEngines(io.environment, directory, toBudgets(settings));
   for (const warning of warnOfKeys(policy, engines)) {
@@ -161,7 +162,7 @@ async function mirrorTo(
     const report = await mirrorSignatures(wanted, {
       repository: target.repository,
       readRule: target.readRule,
-      reader: { upstream: new Upstream({ store, ending }), judge, now: new Date() },
+      reader: { upstream: new Upstream({ store, jobs, ending }), judge, now: new Date() },
       layout: lookasideLayout,
       placeOf: (one) => placeIn(target.policy, one),
       push: async (candidates) =>
@@ -177,7 +178,7 @@ async function mirrorTo(
           verb: 'Mirror',
         }),
       memory,
-      jobs: settings.jobs,
+      jobs,
       // A proposal has all of it, and the next run finds it again.
       batch: settings['pull-request'] ? Infinity : BATCH,
       reread: settings.reread,

@@ -5,6 +5,7 @@ import {
   parseDockerReference,
   withoutTransport,
 } from '../../generator/terms/image-name.ts';
+import { listLines } from '../../generator/terms/text.ts';
 import { UsageError } from '../base/usage-error.ts';
 
 /** A manifest that a list names. */
@@ -39,12 +40,10 @@ export function parseDigestList(text: string, place: string): DigestList {
   if (/^\s*\{/.test(text)) return parsePods(text, place);
   const listed: ListedDigest[] = [];
   let passed = 0;
-  for (const [index, written] of text.split('\n').entries()) {
-    const line = written.replace(/(?:^|\s)#.*$/, '').trim();
-    if (line === '') continue;
+  for (const { line, at } of listLines(text)) {
     const found = readLine(line);
     if (found === undefined) {
-      const message = `${place}:${index + 1}: expected an image with a sha256 digest, got ${JSON.stringify(line)}`;
+      const message = `${place}:${at}: expected an image with a sha256 digest, got ${JSON.stringify(line)}`;
       throw new UsageError(message, HINT);
     }
     if (found.length === 0) passed += 1;

@@ -5,12 +5,13 @@ import { z } from 'zod';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
-import { formatBytes, parseUrl } from '../../generator/terms/text.ts';
+import { formatBytes, listLines, parseUrl } from '../../generator/terms/text.ts';
 import {
   MirrorNames,
   type MirroredName,
   type WantedDigest,
   uniqueDigests,
+  wantDigest,
   withoutTag,
 } from '../../signing/mirror/mirror-names.ts';
 import type { Settings } from '../base/options.ts';
@@ -111,7 +112,7 @@ async function readDigests(
   const { listed, passed } = parseDigestList(text, `--digests: ${place}`);
   const wanted = listed.flatMap((one) => {
     const name = findName(one, names);
-    return name ? [{ ...name, digestHex: one.digestHex }] : [];
+    return name ? [wantDigest(name, one.digestHex)] : [];
   });
   return { wanted, leftOut: listed.length - wanted.length, passed, failures: [] };
 }
@@ -140,11 +141,7 @@ async function readImages(
   registry: PlatformOptions,
 ): Promise<WantedDigests> {
   const { text } = await readList('--images', file, io);
-  const images = text
-    .split('\n')
-    .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
-    .filter((line) => line !== '')
-    .map((line) => readImageName(line));
+  const images = listLines(text).map(({ line }) => readImageName(line));
   const failures: UsageError[] = [];
   const covered = images.flatMap((image) => {
     const name = names.find(image);
@@ -159,7 +156,7 @@ async function readImages(
         ...(list === undefined ? [] : [list]),
         ...manifests.map((one) => one.digestHex),
       ];
-      return hexes.map((digestHex) => ({ ...name, digestHex }));
+      return hexes.map((digestHex) => wantDigest(name, digestHex));
     } catch (error) {
       registry.ending.throwIfAborted();
       if (!(error instanceof UsageError)) throw error;
@@ -214,7 +211,7 @@ async function readRefused(
     const digestHex = digest.slice('sha256:'.length);
     // The prefix of a scope stands before the name of the repository.
     const path = prefix ? repository.slice(prefix.length + 1) : repository;
-    return names.findServed(path).map((name) => ({ ...name, digestHex }));
+    return names.findServed(path).map((name) => wantDigest(name, digestHex));
   });
   const leftOut = all.filter(({ length }) => length === 0).length;
   return { ...NOTHING, wanted: all.flat(), leftOut };

@@ -107,6 +107,17 @@ export function withoutBackticks(name: string): string {
   return name.replaceAll('`', String.raw`\u{60}`);
 }
 
+/** What the lines of a list say, without comments, which begin with #, and without empty lines. */
+export function listLines(text: string): readonly { readonly line: string; readonly at: number }[] {
+  return text
+    .split(/\r?\n/)
+    .map((written, index) => ({
+      line: written.replace(/(?:^|\s)#.*$/, '').trim(),
+      at: index + 1,
+    }))
+    .filter(({ line }) => line !== '');
+}
+
 /** Undefined if text is no URL. Not `URL.canParse`: once compiled, Node 20's errs on Latin-1. */
 export function parseUrl(text: string): URL | undefined {
   try {

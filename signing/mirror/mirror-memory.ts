@@ -50,8 +50,11 @@ export class MirrorMemory {
 
   /** Reads what an earlier run has left. */
   static async open(options: MirrorMemoryOptions): Promise<MirrorMemory> {
-    const onWritten = (): void => undefined;
-    const file = new KeptFile({ ...options, onWritten }, idOf(format(new Map())), MOST_BYTES);
+    const file = new KeptFile(
+      { ...options, onWritten: ignore },
+      idOf(format(new Map())),
+      MOST_BYTES,
+    );
     const parse = (text: string) => {
       const { directories } = fileSchema.parse(JSON.parse(text));
       return { value: new Map(Object.entries(directories)), id: idOf(text) };
@@ -77,6 +80,8 @@ export class MirrorMemory {
     await this.#file.keep(() => ({ id: idOf(text), pieces: () => [text] }));
   }
 }
+
+function ignore(): void {}
 
 function format(directories: ReadonlyMap<string, RememberedDirectory>): string {
   return `${JSON.stringify({ version: 1, directories: Object.fromEntries(directories) })}\n`;

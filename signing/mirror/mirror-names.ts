@@ -54,7 +54,9 @@ export class MirrorNames {
       .flatMap(({ from, to, path }) => {
         const rest = path === '' ? `/${repository}` : repository.slice(path.length);
         const [upstream, local] = [parseFullName(from + rest), parseFullName(to + rest)];
-        return upstream && local ? [{ upstream, local }] : [];
+        // A path may hold anything.
+        const isName = upstream?.tag === undefined && upstream?.digest === undefined;
+        return upstream && local && isName ? [{ upstream, local }] : [];
       });
   }
 
@@ -71,6 +73,11 @@ export class MirrorNames {
 function pathOf(prefix: string): string {
   const slash = prefix.indexOf('/');
   return slash < 0 ? '' : prefix.slice(slash + 1);
+}
+
+/** A manifest of a repository. */
+export function wantDigest({ upstream, local }: MirroredName, digestHex: string): WantedDigest {
+  return { upstream, local, digestHex };
 }
 
 /** The repository of an image. */

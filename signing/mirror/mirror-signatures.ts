@@ -24,9 +24,9 @@ import {
 import {
   type DirectoryReader,
   type DirectoryReading,
-  type FoundFile,
-  readDirectory,
-} from './read-directory.ts';
+  type UpstreamFile,
+  readUpstreamDirectory,
+} from './read-upstream.ts';
 import type { Doubt } from './upstream.ts';
 
 /** Where an upstream has the signatures of a manifest, below its address. */
@@ -167,11 +167,11 @@ class MirrorRun {
     const known = (before?.signatures ?? []).map((one) =>
       one && held.has(one.blob) ? one : undefined,
     );
-    return readDirectory(task.directory, task.wanted.digestHex, known, reader);
+    return readUpstreamDirectory(task.directory, task.wanted.digestHex, known, reader);
   }
 
   /** Hands on what is not here yet; gives what became of each such file. */
-  async #push(tasks: readonly ReadTask[]): Promise<ReadonlyMap<FoundFile, Fate>> {
+  async #push(tasks: readonly ReadTask[]): Promise<ReadonlyMap<UpstreamFile, Fate>> {
     const sent = tasks.flatMap(({ reading, held, place, directory }) => {
       const files = typeof reading === 'string' ? [] : reading.files;
       return files
@@ -195,7 +195,7 @@ class MirrorRun {
   }
 
   /** What is told of a manifest, and remembered of it. */
-  #conclude(task: ReadTask, fates: ReadonlyMap<FoundFile, Fate>): MirroredDigest {
+  #conclude(task: ReadTask, fates: ReadonlyMap<UpstreamFile, Fate>): MirroredDigest {
     const { wanted, place, name, reading, held } = task;
     const { memory, reader } = this.#options;
     const before = memory.find(name);
@@ -238,7 +238,7 @@ interface Fate {
 const AWAY: Doubt = { message: 'the store did not answer for others before', isPassing: true };
 
 function describePushed(
-  { number, signature }: Extract<FoundFile, { readonly kind: 'good' }>,
+  { number, signature }: Extract<UpstreamFile, { readonly kind: 'good' }>,
   pushed: PushedSignature,
   isProposed: boolean,
 ): Fate {
@@ -250,7 +250,7 @@ function describePushed(
 }
 
 /** What was refused upstream, or lies here already. */
-function describeUnsent(file: FoundFile, held: ReadonlyMap<string, string>): Fate {
+function describeUnsent(file: UpstreamFile, held: ReadonlyMap<string, string>): Fate {
   const { number } = file;
   if (file.kind === 'refused') {
     const { rejection } = file;

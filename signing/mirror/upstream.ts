@@ -1,5 +1,6 @@
 // An upstream store, asked as nodes ask it, but with patience. Only 404 says that there is nothing: whatever
 // else comes in place of a signature leaves open what the store has, and nothing here is removed for it.
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSignatureFile } from '../../generator/openpgp/signature-file.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
@@ -18,7 +19,7 @@ export interface Doubt {
 }
 
 /** What a store says of a location. */
-export type Answer =
+export type UpstreamAnswer =
   /** Bytes in the form of a signature file, or of a broken one. Nobody has verified them. */
   | { readonly kind: 'file'; readonly bytes: Uint8Array; readonly etag: string | undefined }
   /** It is still what the ETag names. */
@@ -29,6 +30,8 @@ export type Answer =
 export interface UpstreamOptions {
   /** The address of the store, without a slash at its end. */
   readonly store: string;
+  /** How many locations are asked for at once. */
+  readonly jobs: number;
   readonly ending: AbortSignal;
 }
 
@@ -36,15 +39,17 @@ export interface UpstreamOptions {
 const PATIENCE = 30_000;
 /** Of one location. With the pauses of Backoff they take some 5 s. */
 const TRIES = 7;
-/** So many locations in a row without any answer: the store is away. */
-const MOST_SILENT = 5;
+/** So many locations in a row without any answer, beyond those that are asked for at once: the store is away. */
+const MOST_SILENT = 3;
+/** Behind the end of a pause. Milliseconds. */
+const MOST_LATE = 500;
 /** By these a store says that it may answer another time. */
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 /** What comes in place of a signature where somebody else answers, or something broke on the way. */
 const NO_SIGNATURE: ReadonlySet<string> = new Set(['html', 'bare-json', 'empty', 'unknown-format']);
 
 /** What one try brought: an answer, or that it is worth another try. */
-type Attempt = Answer | { readonly kind: 'again'; readonly message: string };
+type Attempt = UpstreamAnswer | { readonly kind: 'again'; readonly message: string };
 
 export class Upstream {
   readonly #options: UpstreamOptions;
@@ -54,18 +59,20 @@ export class Upstream {
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
+    // Each question listens for the end; Node takes more than ten for a leak.
+    setMaxListeners(0, options.ending);
   }
 
   /** Whether the store has not answered for so long that nobody should ask any more in this run. */
   get isAway(): boolean {
-    return this.#silent >= MOST_SILENT;
+    return this.#silent >= this.#options.jobs + MOST_SILENT;
   }
 
   /**
    * Asks for a location, again where the store is busy or the connection breaks. With the ETag of what is
    * known it may say that this is unchanged. Throws where the run is interrupted.
    */
-  async ask(location: string, etag?: string): Promise<Answer> {
+  async ask(location: string, etag?: string): Promise<UpstreamAnswer> {
     const { ending } = this.#options;
     const backoff = new Backoff({ timeout: Infinity, ending });
     for (let attempts = 1; ; attempts++) {
@@ -89,7 +96,9 @@ export class Upstream {
     for (;;) {
       const left = this.#notBefore - performance.now();
       if (left <= 0) return;
-      await sleep(Math.ceil(left), undefined, { signal: ending });
+      // Not all at once.
+      const late = Math.random() * MOST_LATE;
+      await sleep(Math.ceil(left + late), undefined, { signal: ending });
     }
   }
 
@@ -128,13 +137,13 @@ export class Upstream {
 function toFile(
   { bytes, etag }: Extract<Served, { readonly bytes: Uint8Array }>,
   location: string,
-): Answer {
+): UpstreamAnswer {
   const form = parseSignatureFile(bytes);
   return isRejection(form) && NO_SIGNATURE.has(form.code)
     ? doubtful(`200 for ${location}, but ${form.message}`)
     : { kind: 'file', bytes, etag };
 }
 
-function doubtful(message: string): Answer {
+function doubtful(message: string): UpstreamAnswer {
   return { kind: 'doubt', doubt: { message: toLine(message), isPassing: false } };
 }

@@ -875,12 +875,10 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
       [8, 8],
       ['64', 64],
     ],
-    bad: [
-      ...['0', '65', '1e1', '-2', '2.5', '', 'many'].map((value): [unknown, string] => [
-        value,
-        `expected a whole number from 1 to 64, got ${JSON.stringify(value)}`,
-      ]),
-    ],
+    bad: ['0', '65', '1e1', '-2', '2.5', '', 'many'].map((value): [unknown, string] => [
+      value,
+      `expected a whole number from 1 to 64, got ${JSON.stringify(value)}`,
+    ]),
   },
   reread: duration('a duration like 1d or 12h', [['30d', 30 * 86_400_000]], []),
   require: COLUMNS.several,

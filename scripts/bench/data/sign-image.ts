@@ -4,7 +4,10 @@ import { type SignedMessage, signMessage } from './sign-message.ts';
 import type { BenchKey } from './signing-key.ts';
 
 /** Signs an image as `skopeo copy --sign-by` does, as of now. */
-export async function signImage(key: BenchKey, image: Image): Promise<SignedMessage> {
+export async function signImage(
+  key: BenchKey,
+  image: Pick<Image, 'dockerReference' | 'digest'>,
+): Promise<SignedMessage> {
   const created = Math.max(key.created, Math.floor(Date.now() / 1000));
   const { dockerReference, digest } = image;
   const claims = { dockerReference, manifestDigest: digest, timestamp: created };

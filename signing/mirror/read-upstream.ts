@@ -9,7 +9,7 @@ import type { RememberedSignature } from './mirror-memory.ts';
 import type { Doubt, Upstream } from './upstream.ts';
 
 /** A file that an upstream has under a number. */
-export type FoundFile = {
+export type UpstreamFile = {
   readonly number: number;
   /** The object name that git has for its bytes; undefined for one that was refused. */
   readonly blob: string | undefined;
@@ -27,7 +27,7 @@ export type FoundFile = {
 
 export interface DirectoryReading {
   /** In the order of their numbers. */
-  readonly files: readonly FoundFile[];
+  readonly files: readonly UpstreamFile[];
   /** Why there may be more; undefined where the store said that there is not. */
   readonly doubt: Doubt | undefined;
 }
@@ -43,13 +43,13 @@ export interface DirectoryReader {
  * Reads a directory of an upstream, number by number until the first 404. What is `known`, number by number, is
  * asked for by its ETag alone; undefined for what has to be read.
  */
-export async function readDirectory(
+export async function readUpstreamDirectory(
   directory: string,
   digestHex: string,
   known: readonly (RememberedSignature | undefined)[],
   { upstream, judge, now }: DirectoryReader,
 ): Promise<DirectoryReading> {
-  const files: FoundFile[] = [];
+  const files: UpstreamFile[] = [];
   for (let number = 1; number <= MAX_SIGNATURES; number++) {
     const before = known[number - 1];
     const location = formatLocation(directory, number);
