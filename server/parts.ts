@@ -2,6 +2,7 @@
 import { countKeyFaults } from '../generator/policy/key-faults.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
+import { repositoryIn } from '../generator/terms/release-location.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import { Peers, type PeersOptions } from './follow/peers/peers.ts';
@@ -17,6 +18,7 @@ import { SERVED_MAX_AGE } from './lookups/answer-headers.ts';
 import { Readiness } from './health/readiness.ts';
 import { LookupCounts } from './metrics/lookup-counts.ts';
 import { Metrics } from './metrics/metrics.ts';
+import type { IsKnown } from './refused/pull-memory.ts';
 import { Reasons } from './refused/reasons.ts';
 import { RefusedPulls } from './refused/refused-pulls.ts';
 import type { ServerOptions } from './server-options.ts';
@@ -69,14 +71,15 @@ export async function createParts(
     },
     onRefresh: (refresh) => metrics.addRefresh(refresh),
   });
+  const isKnown = createIsKnown(refresher, policy);
   const refused = new RefusedPulls({
-    isKnown: (repository) => refresher.store()?.hasRepository(repository) ?? false,
+    isKnown,
     saved: await refusedFile?.read(),
   });
   const stopKeeping = refusedFile?.keep(refused);
   const readiness = new Readiness(() => refresher.store() !== undefined);
   const reasons = new Reasons({ source, refresher, failures, log });
-  const missing = createMissing(events, { refresher, refused, reasons });
+  const missing = createMissing(events, isKnown, { refused, reasons });
   const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
   const onResult: PeersOptions['onResult'] = (result) => metrics.addPeerDelivery(result);
@@ -151,18 +154,25 @@ function createMetrics(
 
 function createMissing(
   events: Events | undefined,
-  { refresher, refused, reasons }: Pick<Parts, 'refresher' | 'refused' | 'reasons'>,
+  isKnown: IsKnown,
+  { refused, reasons }: Pick<Parts, 'refused' | 'reasons'>,
 ): MissingSignatures | undefined {
   if (events?.hasReceivers !== true) return undefined;
   return new MissingSignatures({
     find: (directory) => refused.find(directory),
-    isKnown: (directory) =>
-      refresher.store()?.hasRepository(directory.slice(0, directory.lastIndexOf('@'))) === true,
+    isKnown: (directory) => isKnown(repositoryIn(directory)),
     findReasons: async (directories) => reasons.of(directories, REASON_PATIENCE),
     send: events.tellMissing,
     onOmitted: events.noteOmitted,
     elapsed,
   });
+}
+
+/** Whether anything lies in a repository, or releases are served below a path of this name. */
+function createIsKnown(refresher: Pick<Refresher, 'store'>, policy: InForce['policy']): IsKnown {
+  return (repository) =>
+    refresher.store()?.hasRepository(repository) === true ||
+    policy().releases.some(({ prefix }) => prefix === repository);
 }
 
 /** A clock that never jumps, in milliseconds. */

@@ -130,7 +130,7 @@ function readServed({
 /** Whether a lookup finds what is served, where anything is. */
 function findsOne(store: SignatureStore | undefined): boolean {
   if (!store) return false;
-  for (const { directory, number } of store.served()) {
+  for (const { directory, number } of store.published()) {
     return typeof findSignature(store, formatLocation(directory, number)) === 'object';
   }
   return true;

@@ -6,7 +6,9 @@ import {
   signedIdentitySchema,
 } from '../../generator/policy/signed-identity.ts';
 import { isScopeName, whyNoScope } from '../../generator/policy/scope-name.ts';
+import { isBelow } from '../../generator/release/release-area.ts';
 import { MAX_NAME_LENGTH, isNamePrefix } from '../../generator/terms/image-name.ts';
+import { isReleaseBase } from '../../generator/terms/release-location.ts';
 import { parseUrl } from '../../generator/terms/text.ts';
 
 /** Where a listener binds. */
@@ -243,20 +245,73 @@ const scopeName = z
   })
   .meta({ pattern: SCOPE_FORM });
 
-const scope = z.strictObject({
-  keys: several,
-  require: z.enum(['any', 'all'], expected('any or all')).default('any'),
-  signedIdentity: signedIdentitySchema.optional(),
-  prefix: prefix.optional(),
-});
+const scope = z
+  .strictObject({
+    keys: several.optional(),
+    release: z.literal(true, expected('true')).optional(),
+    require: z.enum(['any', 'all'], expected('any or all')).default('any'),
+    signedIdentity: signedIdentitySchema.optional(),
+    prefix: prefix.optional(),
+  })
+  .superRefine(({ keys, release, signedIdentity }, context) => {
+    if (release === true && (keys ?? signedIdentity) !== undefined) {
+      context.addIssue(
+        'expected keys or release: true, got both: images of a release need no signature of their own',
+      );
+    } else if (release !== true && keys === undefined) {
+      context.addIssue('expected keys, or release: true for images that a release vouches for');
+    }
+  })
+  .meta({ oneOf: [{ required: ['keys'] }, { required: ['release'] }] })
+  .transform((given) => ({ ...given, keys: given.keys ?? [] }));
 
 /** The members of a scope, and those of its `signedIdentity`. */
-export const SCOPE_MEMBERS = [Object.keys(scope.shape), SIGNED_IDENTITY_MEMBERS];
+export const SCOPE_MEMBERS = [
+  ['keys', 'release', 'require', 'signedIdentity', 'prefix'],
+  SIGNED_IDENTITY_MEMBERS,
+];
 
 export const scopes = z
   .record(scopeName, scope, expected('a mapping of scopes'))
   .refine((given) => Object.keys(given).length > 0, 'expected at least one scope, got none')
   .meta({ minProperties: 1 });
+
+/** A place of signatures of releases, in the source or on the wire. */
+const releasePlace = prefix.refine(isReleaseBase, {
+  error: ({ input }) =>
+    `expected a path without sha256=… and @sha256=…, got ${JSON.stringify(input)}`,
+});
+
+const release = z.strictObject({
+  prefix: releasePlace.default(''),
+  from: releasePlace,
+  keys: several,
+});
+
+/** The members of a release area. */
+export const RELEASE_MEMBERS = [Object.keys(release.shape)];
+
+/** Areas of which none lies in another one: neither in the source, nor where they are served. */
+export const releases = z
+  .array(release, expected('a list of release areas'))
+  .min(1, 'expected at least one release area, got none')
+  .superRefine((areas, context) => {
+    for (const [at, area] of areas.entries()) {
+      for (const member of ['from', 'prefix'] as const) {
+        const other = areas.slice(0, at).find((one) => overlaps(one[member], area[member]));
+        if (!other) continue;
+        context.addIssue({
+          code: 'custom',
+          path: [at, member],
+          message: `expected a path apart from those of other areas, got ${JSON.stringify(area[member])} beside ${JSON.stringify(other[member])}`,
+        });
+      }
+    }
+  });
+
+function overlaps(one: string, other: string): boolean {
+  return one === other || isBelow(one, other) || isBelow(other, one);
+}
 
 /** One of some words. */
 export const oneOf = <Word extends string>(...words: readonly [Word, ...Word[]]) =>

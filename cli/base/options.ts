@@ -8,6 +8,7 @@ import { WEBHOOK_FORGES } from '../../server/follow/webhook/proofs/webhook-forge
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
+  RELEASE_MEMBERS,
   SCOPE_MEMBERS,
   absoluteDirectory,
   address,
@@ -21,6 +22,7 @@ import {
   oneOf,
   peers,
   platforms,
+  releases,
   renamings,
   scopeFlags,
   scopes,
@@ -136,6 +138,13 @@ export const OPTIONS = {
     isInFileOnly: true,
     members: SCOPE_MEMBERS,
     schema: scopes,
+  },
+  releases: {
+    description: 'where signatures of OpenShift releases lie, and whose count: see "Releases"',
+    commands: [...READING, 'push', 'sign', 'hook'],
+    isInFileOnly: true,
+    members: RELEASE_MEMBERS,
+    schema: releases,
   },
   source: {
     description: 'what to serve where the command line names no SOURCE',

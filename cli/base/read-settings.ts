@@ -179,6 +179,7 @@ async function readConfig(file: string): Promise<Values> {
     const name = OPTION_NAMES.find((known) => known === key);
     if (!name) throw new UsageError(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
     if (name === 'scopes') values[name] = withKeysRelativeTo(dirname(file), value);
+    else if (name === 'releases') values[name] = withListedKeysRelativeTo(dirname(file), value);
     else if (name === 'source') values[name] = withPlaceRelativeTo(dirname(file), value);
     else if (name === 'scope') values[name] = withPathsRelativeTo(dirname(file), value);
     else values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
@@ -191,9 +192,11 @@ async function readConfig(file: string): Promise<Values> {
  * @throws UsageError for a file that cannot be used
  */
 export async function listKeyPaths(file: string): Promise<readonly string[]> {
-  const { keys, scopes } = await readDocument(file);
+  const { keys, scopes, releases } = await readDocument(file);
   const ofScopes = isMapping(scopes) ? Object.values(scopes) : [];
-  const found = [keys, ...ofScopes.map((scope) => isMapping(scope) && scope['keys'])];
+  const ofReleases: readonly unknown[] = Array.isArray(releases) ? releases : [];
+  const holders = [...ofScopes, ...ofReleases];
+  const found = [keys, ...holders.map((holder) => isMapping(holder) && holder['keys'])];
   return found.flat().filter((path) => typeof path === 'string');
 }
 
@@ -201,11 +204,19 @@ export async function listKeyPaths(file: string): Promise<readonly string[]> {
 function withKeysRelativeTo(directory: string, scopes: unknown): unknown {
   if (!isMapping(scopes)) return scopes;
   return Object.fromEntries(
-    Object.entries(scopes).map(([name, scope]) => [
-      name,
-      isMapping(scope) ? { ...scope, keys: relativeTo(directory, scope['keys']) } : scope,
-    ]),
+    Object.entries(scopes).map(([name, scope]) => [name, withOwnKeysRelativeTo(directory, scope)]),
   );
+}
+
+/** So have release areas. */
+function withListedKeysRelativeTo(directory: string, areas: unknown): unknown {
+  if (!Array.isArray(areas)) return areas;
+  return areas.map((area) => withOwnKeysRelativeTo(directory, area));
+}
+
+function withOwnKeysRelativeTo(directory: string, holder: unknown): unknown {
+  if (!isMapping(holder) || holder['keys'] === undefined) return holder;
+  return { ...holder, keys: relativeTo(directory, holder['keys']) };
 }
 
 /** `SCOPE=PATH`, one or a list. */

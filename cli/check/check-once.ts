@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { PolicyJudge } from '../../generator/gate/judge.ts';
+import { createJudge } from '../../generator/gate/release-judge.ts';
 import { type Policy, requirementsByScope } from '../../generator/policy/policy.ts';
 import { warnOfPolicy } from '../../generator/policy/unmatched-scope.ts';
 import { createDirectoryPass } from '../../generator/sources/directory/directory-pass.ts';
@@ -89,7 +89,7 @@ async function withRun<Result>(
     }
     ending.addEventListener('abort', () => void engines.close());
     const { openMessage } = engines;
-    const judge = new PolicyJudge({
+    const judge = createJudge({
       policy,
       openMessage,
       expiryWarning: settings['expiry-warning'],

@@ -1,6 +1,6 @@
 // What lies between two commits, judged: for `check --base`, and for the hook of a git server.
 import { join } from 'node:path';
-import { PolicyJudge } from '../../generator/gate/judge.ts';
+import { createJudge } from '../../generator/gate/release-judge.ts';
 import { type ScopeKeyFault, listKeyFaults } from '../../generator/policy/key-faults.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { type LocalRepository, TooLargeError } from '../../generator/proposal/local-repository.ts';
@@ -170,7 +170,7 @@ async function review(
     repository.treeAt(range.to, to.subtree),
   ]);
   const toJudge = ({ policy, budgets }: Rules) =>
-    new PolicyJudge({
+    createJudge({
       policy,
       openMessage: engines.openMessage,
       expiryWarning: settings['expiry-warning'],

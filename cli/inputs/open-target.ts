@@ -155,7 +155,7 @@ interface OpenRule extends TreeRule {
 }
 
 /** What says who may sign, together. */
-const RULES: readonly OptionName[] = ['keys', 'scopes', 'policy', 'policy-root'];
+const RULES: readonly OptionName[] = ['keys', 'scopes', 'releases', 'policy', 'policy-root'];
 
 /** What says, one by one, how it is served. */
 const SERVED_BY: readonly OptionName[] = [
@@ -174,14 +174,14 @@ async function readTargetRule(
   const place = await mkdtemp(join(directory, 'configuration-'));
   const own = await readTreeRule(repository.tree, place, repository.location);
   const { paths = [REPOSITORY_CONFIG] } = own ?? {};
-  if (own?.policy.isConfigured) {
+  if (own && saysWhoSigns(own.policy)) {
     const settings = overrule(given, own.settings);
     return { ...own, policy: usable(own.policy), settings, hasOwnRules: true };
   }
   const policy = usable(await readPolicy(given));
   const settings = own ? overrule(given, own.settings) : given;
   const { limits } = own ?? {};
-  if (policy.isConfigured) return { settings, policy, paths, limits, hasOwnRules: false };
+  if (saysWhoSigns(policy)) return { settings, policy, paths, limits, hasOwnRules: false };
   const { location, branch } = repository;
   const lack = own
     ? `${REPOSITORY_CONFIG} at the root of ${branch} names no keys`
@@ -190,6 +190,11 @@ async function readTargetRule(
     `${location} does not say who may sign: ${lack}`,
     'make one with `lookaside init`, or give the public keys with --keys',
   );
+}
+
+/** Of images, or of releases. */
+function saysWhoSigns({ isConfigured, releases }: Policy): boolean {
+  return isConfigured || releases.length > 0;
 }
 
 /** Neither a repository nor the options of a run say who may sign. */

@@ -6,6 +6,10 @@ import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import { readKeyring, readUsableKeyring } from '../../generator/openpgp/read-keyring.ts';
 import { splitKeyFile } from '../../generator/openpgp/keys/split-key-file.ts';
 import type { KeyFault } from '../../generator/policy/key-faults.ts';
+import {
+  type ReleaseKeyring,
+  readReleaseKeyring,
+} from '../../generator/release/release-keyring.ts';
 import { MOST_KEY_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { UsageError } from '../base/usage-error.ts';
@@ -72,6 +76,27 @@ export async function readKeys(
   const { keyring, faults } = await readUsableKeys({ paths, origin });
   if (faults[0]) throw faults[0].error;
   return keyring;
+}
+
+/**
+ * Reads the keyrings of a release area, one a file, as the cluster-version operator loads them.
+ * @throws UsageError naming the file that it could not load
+ */
+export async function readReleaseKeys(
+  paths: readonly string[],
+  origin: string,
+): Promise<readonly ReleaseKeyring[]> {
+  const found = (
+    await Promise.all(paths.map(async (path) => readPath(path, { paths, origin })))
+  ).flat();
+  return found.map((file) => {
+    if ('error' in file) throw file.error;
+    try {
+      return readReleaseKeyring(file);
+    } catch (cause) {
+      throw cause instanceof KeyFileError ? explainKeyFile(cause) : cause;
+    }
+  });
 }
 
 /** Reads what can be used of files and directories, and says what cannot. */

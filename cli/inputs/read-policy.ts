@@ -16,6 +16,8 @@ import {
 } from '../../generator/policy/policy.ts';
 import type { PolicyFile, UnreadSignedBy } from '../../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
+import { type ReleaseArea, createReleaseArea } from '../../generator/release/release-area.ts';
+import type { ReleaseKeyring } from '../../generator/release/release-keyring.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { type Settings, variableOf } from '../base/options.ts';
@@ -27,6 +29,7 @@ import {
   type UsableKeys,
   hasOwnCure,
   isMissingFile,
+  readReleaseKeys,
   readUsableData,
   readUsableKeys,
 } from './read-keys.ts';
@@ -134,21 +137,45 @@ class PolicyReader {
   ): Promise<Policy> {
     const { policy, scopes = {}, keys, origins } = settings;
     const hasScopes = Object.keys(scopes).length > 0;
+    const releases = await this.#readReleases(settings);
     if (policy !== undefined) {
       if (keys.length > 0 || hasScopes) {
         const message = '--policy cannot be used with --keys or scopes: it names the keys itself';
         throw new UsageError(message, 'leave out --keys and scopes, or --policy');
       }
-      return this.#readFile(origins.policy ?? '--policy', policy, settings['policy-root']);
+      const scopesOfFile = await this.#readFile(policy, settings);
+      return createPolicy(scopesOfFile, releases);
     }
-    if (!hasScopes && keys.length === 0) return createSimplePolicy(undefined);
+    if (!hasScopes && keys.length === 0) return createSimplePolicy(undefined, releases);
     const all: Scope[] = [];
     for (const [name, scope] of Object.entries(scopes)) {
       all.push(await this.#readScope(name, scope, originOf(name)));
     }
-    if (keys.length === 0 || scopes['']) return createPolicy(all);
+    if (keys.length === 0 || scopes['']) return createPolicy(all, releases);
     const named = { paths: keys, origin: origins.keys ?? '--keys' };
-    return createPolicy([...all, await this.#readOutside(named, !hasScopes)]);
+    return createPolicy([...all, await this.#readOutside(named, !hasScopes)], releases);
+  }
+
+  /** Release areas have keys of their own, which the cluster-version operator reads in its own way. */
+  async #readReleases({ releases = [], origins }: Settings): Promise<readonly ReleaseArea[]> {
+    const areas: ReleaseArea[] = [];
+    for (const [at, { prefix, from, keys: paths }] of releases.entries()) {
+      for (const path of paths) await this.#note(path);
+      const origin = `${origins.releases ?? 'releases'}: ${at}: keys`;
+      areas.push(createReleaseArea(prefix, from, await this.#readReleaseKeys(paths, origin)));
+    }
+    return areas;
+  }
+
+  async #readReleaseKeys(
+    paths: readonly string[],
+    origin: string,
+  ): Promise<readonly ReleaseKeyring[]> {
+    try {
+      return await readReleaseKeys(paths, origin);
+    } catch (error) {
+      throw error instanceof UsageError ? this.#tell(error) : error;
+    }
   }
 
   /** What --keys says of all that no scope covers, or of all images. */
@@ -167,7 +194,10 @@ class PolicyReader {
   }
 
   async #readScope(name: string, settings: ScopeSettings, origin: string): Promise<Scope> {
-    const { keys: paths, require, signedIdentity = DEFAULT_IDENTITY, prefix } = settings;
+    const { keys: paths, release, require, signedIdentity = DEFAULT_IDENTITY, prefix } = settings;
+    if (release === true) {
+      return createScope(name, prefix, [{ type: 'insecureAcceptAnything', isOfRelease: true }]);
+    }
     if (paths.length === 0) {
       throw new UsageError(`${origin}: expected keys, got none`, 'name key files');
     }
@@ -179,8 +209,12 @@ class PolicyReader {
     return createScope(name, prefix, requirements);
   }
 
-  async #readFile(origin: string, file: string, root: string): Promise<Policy> {
+  async #readFile(
+    file: string,
+    { origins, 'policy-root': root }: Settings,
+  ): Promise<readonly Scope[]> {
     const { readPolicyText } = await import('./read-policy-text.ts');
+    const origin = origins.policy ?? '--policy';
     await this.#note(file);
     const scopes = await this.#scopesOf(async () => (await readPolicyText(origin, file)).scopes);
     const all: Scope[] = [];
@@ -195,7 +229,7 @@ class PolicyReader {
       }
       all.push(createScope(name, undefined, requirements));
     }
-    return createPolicy(all);
+    return all;
   }
 
   async #readSignedBy(

@@ -14,11 +14,12 @@ export async function findUnreadKeyFiles({
   keys,
   scope,
   scopes = {},
-}: Pick<Settings, 'keys' | 'scope' | 'scopes'>): Promise<readonly string[]> {
+  releases = [],
+}: Pick<Settings, 'keys' | 'scope' | 'scopes' | 'releases'>): Promise<readonly string[]> {
   const named = [
     ...keys,
     ...scope.map(({ path }) => path),
-    ...Object.values(scopes).flatMap((one) => one.keys),
+    ...[...Object.values(scopes), ...releases].flatMap((one) => one.keys),
   ];
   const warnings = await Promise.all([...new Set(named)].map(async (path) => describeUnread(path)));
   return warnings.flatMap((warning) => warning ?? []);

@@ -1,6 +1,7 @@
 import type { HistoryCommit } from '../sources/source.ts';
 import { parseDockerReference } from '../terms/image-name.ts';
-import { type ImageDirectory, formatLocation, parseDirectory } from '../terms/location.ts';
+import { type ImageDirectory, formatLocation } from '../terms/location.ts';
+import { isReleaseDirectory, parseAnyDirectory } from '../terms/release-location.ts';
 import type { RejectionCode } from '../terms/rejection.ts';
 import type { Reason, SignedImage } from './reason.ts';
 import type { Signature } from '../gate/judge.ts';
@@ -66,12 +67,18 @@ function wordsFor(place: ImageDirectory, found: UnwordedReason, { removal }: Cir
       };
     }
     case 'unknown-repository':
+      if (isReleaseDirectory(place.directory)) return RELEASE_UNKNOWN;
       return {
         message: `${place.repository} has no signatures here`,
         next: `Sign the image and push its signature as ${withoutBackticks(formatLocation(place.directory, 1))}. If you expected another path, check the lookaside URL that the node has for this registry.`,
       };
   }
 }
+
+const RELEASE_UNKNOWN: Words = {
+  message: 'no signature of this release is here',
+  next: "Fetch it from the store of the release's vendor, and push it: `lookaside push` puts it into the release area. A cluster does not update without it.",
+};
 
 /** Codes whose cure is not in the repository, but in what Lookaside was given. */
 const CURED_BY_SETTINGS: ReadonlySet<RejectionCode> = new Set([
@@ -106,6 +113,10 @@ function describeElsewhere(place: ImageDirectory, images: readonly SignedImage[]
   const [other] = images;
   const there = other?.repository ?? '';
   const message = `the digest is signed in ${there}, as ${other?.identity}`;
+  if (isReleaseDirectory(place.directory)) {
+    const next = `Clusters take a release only by the keys of its vendor: push the vendor's signature too. If it is the one in ${withoutBackticks(there)}, let the \`from\` of the release area cover that directory.`;
+    return { message: `${message}, but not for releases`, next };
+  }
   const signed = parseDockerReference(other?.identity ?? '')?.repository ?? '';
   const [wanted, found] = [prefixOf(place.repository, signed), prefixOf(there, signed)];
   if (wanted === undefined || found === undefined) {
@@ -130,7 +141,7 @@ function nameOf(prefix: string): string {
 
 /** An image by the newest of its signatures; undefined where a directory has none. */
 export function describeImage(store: SignatureStore, directory: string): SignedImage | undefined {
-  const place = parseDirectory(directory);
+  const place = parseAnyDirectory(directory);
   const newest = findNewest(store.signaturesIn(directory));
   if (!place || !newest) return undefined;
   return {

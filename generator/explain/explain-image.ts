@@ -1,10 +1,17 @@
 // Whether a node that pulls an image would accept it on the word of the signatures that are served:
 // what the node asks for, where it looks, and what it would hold against each signature.
 import type { Signature } from '../gate/judge.ts';
-import { type Policy, type Scope, describeScope, findScope } from '../policy/policy.ts';
+import {
+  type Policy,
+  type Scope,
+  describeScope,
+  findScope,
+  isOfRelease,
+} from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
 import { formatTime } from '../terms/text.ts';
 import type { DockerReference } from '../terms/image-name.ts';
+import type { SignatureStore } from '../store/store.ts';
 import { formatDirectory, formatLocation, parseDirectory } from '../terms/location.ts';
 import { type Pull, findFault } from './find-fault.ts';
 import { type Obstacle, findObstacle, findOtherName, findShortName } from './find-obstacle.ts';
@@ -82,7 +89,10 @@ export async function explainImage(
       }),
     ),
     reason,
-    note: reason === null && scope?.takesAnything ? sayTakesAnything(scope) : null,
+    note:
+      reason === null && scope?.takesAnything
+        ? sayTakesAnything(scope)
+        : sayRelease(store, digestHex),
   };
 }
 
@@ -119,7 +129,17 @@ function noScope(image: DockerReference): Obstacle {
 }
 
 function sayTakesAnything(scope: Scope): string {
+  if (isOfRelease(scope)) {
+    return `${describeScope(scope)} has the images of a release, which vouches for them: they need no signature of their own`;
+  }
   return `${describeScope(scope)} accepts any image, signed or not`;
+}
+
+/** What clusters find before an update; null where the digest is that of no release. */
+function sayRelease(store: SignatureStore, digestHex: string): string | null {
+  const found = [...store.releases].find((directory) => directory.endsWith(`=${digestHex}`));
+  if (found === undefined) return null;
+  return `it is a release: clusters find its signature as /${formatLocation(found, 1)} before an update`;
 }
 
 async function findReason(

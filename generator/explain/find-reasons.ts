@@ -1,6 +1,7 @@
 import { dirname } from 'node:path/posix';
 import { setImmediate } from 'node:timers/promises';
-import { type ImageDirectory, parseDirectory, parseLocation } from '../terms/location.ts';
+import { type ImageDirectory, parseLocation } from '../terms/location.ts';
+import { parseAnyDirectory } from '../terms/release-location.ts';
 import { type RejectedFile, sortByPath } from '../store/report.ts';
 import { type Sight, liesIn, rejectedBeside, rejectedFor } from './rejected-for.ts';
 import type { HistoryChange, HistoryCommit } from '../sources/source.ts';
@@ -27,7 +28,7 @@ export interface Evidence extends Sight {
 
 /** What the store alone says of a directory without signatures: all but a removal is seen at once. */
 export function guessReason(sight: Sight, directory: string): ReasonCode {
-  const place = parseDirectory(directory);
+  const place = parseAnyDirectory(directory);
   if (!place) return 'unknown-repository';
   if (rejectedFor(place, sight).length > 0) return 'quarantined';
   const [elsewhere] = sight.store.directoriesOf(place.digestHex);
@@ -57,7 +58,7 @@ export async function findReasonsOneByOne(
   const asked: Promise<void>[] = [];
   let count = 0;
   for (const directory of new Set(directories)) {
-    const place = parseDirectory(directory);
+    const place = parseAnyDirectory(directory);
     if (!place || store.find(directory, 1)) continue;
     if (++count % LOOKED_AT_ONCE === 0) await setImmediate();
     const finding = (async () => {
@@ -109,7 +110,7 @@ export async function findRejectedHere(
   directory: string,
   evidence: Evidence,
 ): Promise<Reason | undefined> {
-  const place = parseDirectory(directory);
+  const place = parseAnyDirectory(directory);
   if (!place) return undefined;
   const files = evidence.rejectedOf(place.digestHex).filter((file) => liesIn(place, file));
   return describeQuarantined(place, sortByPath(files), evidence);

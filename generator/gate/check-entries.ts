@@ -6,7 +6,9 @@ import { DEFAULT_BUDGETS } from '../terms/budgets.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
 import type { Effort } from '../openpgp/open-message.ts';
-import { type RejectedPath, classifyPath, shortenPath } from '../terms/location.ts';
+import { findReleaseArea } from '../release/release-area.ts';
+import { type PathClass, type RejectedPath, classifyPath, shortenPath } from '../terms/location.ts';
+import { parseReleaseDirectory, parseReleaseLocation } from '../terms/release-location.ts';
 import { REJECTIONS, type Rejection, isRejection, reject } from '../terms/rejection.ts';
 import type { Entry, FileEntry, LinkEntry, Pass } from '../sources/source.ts';
 import { withoutBackticks } from '../terms/text.ts';
@@ -48,7 +50,7 @@ async function checkEntry(
   effort: Effort | undefined,
 ): Promise<CheckedFile> {
   const { paths = DEFAULT_BUDGETS } = judge;
-  const place = classifyPath(entry.path, paths);
+  const place = findPathClass(entry.path, judge);
   const path = place.kind === 'ignored' ? entry.path : shortenPath(entry.path, paths);
   const directory = place.kind === 'location' ? place.location.directory : undefined;
   if (entry.kind === 'removed') return { kind: 'removed', path, directory };
@@ -84,6 +86,26 @@ async function checkEntry(
           };
     }
   }
+}
+
+/** What of a judge says what a path is. */
+export type PathRules = Pick<Judge, 'paths' | 'releases'>;
+
+/** What a path is: in a release area, signatures lie in `sha256=HEX` directories too. */
+export function findPathClass(
+  path: string,
+  { paths = DEFAULT_BUDGETS, releases = [] }: PathRules,
+): PathClass {
+  const place = classifyPath(path, paths);
+  if (releases.length === 0 || place.kind !== 'rejected') return place;
+  if (place.rejection.code !== 'misplaced' || !findReleaseArea(releases, path)) return place;
+  const location = parseReleaseLocation(path);
+  if (location) return { kind: 'location', location };
+  const isNumbered = parseReleaseDirectory(place.parents) !== undefined;
+  const rejection = isNumbered
+    ? reject('invalid-number', 'expected signature-N with N = 1, 2, …')
+    : reject('misplaced', 'expected a `sha256=HEX` or `repo@sha256=HEX` directory around it');
+  return { ...place, rejection };
 }
 
 /** The fault of a link by which git-annex stands for a file; undefined for any other. */

@@ -7,6 +7,7 @@ import { type UntrustedClaims, parseClaims } from './claims.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { Inquiry } from './inquiry.ts';
 import { openForAny, takesStrangers } from './open-for-any.ts';
+import type { ReleaseArea } from '../release/release-area.ts';
 import type { Location } from '../terms/location.ts';
 import { type Algorithms, findWeakness } from '../openpgp/algorithms.ts';
 import type { Effort, OpenMessage, OpenedMessage, Signer } from '../openpgp/open-message.ts';
@@ -27,6 +28,7 @@ export interface Warning {
     | 'many-signatures'
     | 'duplicate'
     | 'renumbered'
+    | 'not-for-releases'
     | 'dot-file';
   readonly message: string;
 }
@@ -54,12 +56,25 @@ export interface Signature {
   /** The version of the gpgv that judged it; undefined if none was asked. */
   readonly gpgv: string | undefined;
   readonly warnings: readonly Warning[];
+  /** Absent outside release areas: then it is served from its own directory. */
+  readonly release?: ReleasePlaces | undefined;
+}
+
+/** Where a signature in a release area is served: in at least one of two places. */
+export interface ReleasePlaces {
+  readonly area: ReleaseArea;
+  /** The repository, as in a directory's name, by which nodes find it; undefined if they would refuse it. */
+  readonly repository: string | undefined;
+  /** Why it is not among the signatures of releases; undefined if it is. */
+  readonly refusal: Rejection | undefined;
 }
 
 /** Judges files as of a given time. */
 export interface Judge {
   /** What the path of a file may be; the default where it is left out. */
   readonly paths?: PathBudgets;
+  /** Where signatures of releases may lie in the other layout; nowhere where it is left out. */
+  readonly releases?: readonly ReleaseArea[];
   /**
    * The verdict for the bytes of a file at a location; DEFERRED if it would take more than `effort`.
    * Default: any effort.

@@ -19,7 +19,13 @@ import {
 } from '../terms/location.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
 import { asSentence, toLine, withoutBackticks } from '../terms/text.ts';
-import { type Policy, type Scope, describeScope, findScope } from '../policy/policy.ts';
+import {
+  type Policy,
+  type Scope,
+  describeScope,
+  findScope,
+  isOfRelease,
+} from '../policy/policy.ts';
 import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
@@ -48,6 +54,18 @@ export function* imagesAt(
       if (scope && isPlaced(scope, image, lead, told)) yield { image, scope };
     }
   }
+}
+
+/** Whether nodes look at a place for an image that a release vouches for: it needs no signature of its own. */
+export function isVouchedFor(policy: Policy, { repository, digestHex }: ImageDirectory): boolean {
+  const scopes = [...policy.scopes.values()].filter(isOfRelease);
+  const [host] = policy.hosts;
+  if (scopes.length === 0 || host === undefined) return false;
+  return namesAt(policy, repository, host).some(({ name, lead, told }) => {
+    const image = { ...name, digest: `sha256:${digestHex}` };
+    const scope = findScope(policy, image);
+    return scope && scopes.includes(scope) && isPlaced(scope, image, lead, told);
+  });
 }
 
 /** One way to read the path of a place as the name of an image. */

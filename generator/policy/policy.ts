@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { type Keyring, findsSame } from '../openpgp/keyring.ts';
 import { joinKeyrings } from '../openpgp/read-keyring.ts';
 import { keyIdOf } from '../openpgp/signing-key.ts';
+import type { ReleaseArea } from '../release/release-area.ts';
 import type { KeyFault } from './key-faults.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { scopesAround } from './scope-chain.ts';
@@ -27,7 +28,11 @@ export interface SignedBy {
 /** What must hold for an image. */
 export type Requirement =
   | SignedBy
-  | { readonly type: 'insecureAcceptAnything' }
+  | {
+      readonly type: 'insecureAcceptAnything';
+      /** Images of a release, which vouches for them: nobody misses a signature of their own. */
+      readonly isOfRelease?: true;
+    }
   /** A signature that nodes look for elsewhere, as sigstore's in the registry. */
   | { readonly type: 'elsewhere'; readonly what: string }
   /** What no image meets, as `reject`. */
@@ -89,10 +94,15 @@ export interface Policy {
   readonly tags: ReadonlyMap<string, readonly string[]>;
   /** Where scopes say that their signatures lie. */
   readonly prefixes: ReadonlySet<string>;
+  /** Where signatures of releases lie, and by which keys they count: of no scope's. */
+  readonly releases: readonly ReleaseArea[];
 }
 
-/** Puts scopes together. Names of scopes must differ. */
-export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
+/** Puts scopes and release areas together. Names of scopes must differ. */
+export async function createPolicy(
+  scopes: readonly Scope[],
+  releases: readonly ReleaseArea[] = [],
+): Promise<Policy> {
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
   const keyring = keyrings.length > 0 ? await joinKeyrings(keyrings) : undefined;
   const tags = new Map<string, readonly string[]>();
@@ -101,8 +111,9 @@ export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
     if (reference?.tag === undefined) continue;
     tags.set(nameOf(reference), [...(tags.get(nameOf(reference)) ?? []), reference.tag]);
   }
+  const all = [...scopes, ...releases.map(({ id }) => id)];
   return {
-    id: createHash('sha256').update(JSON.stringify(scopes, describeKeyring)).digest('base64url'),
+    id: createHash('sha256').update(JSON.stringify(all, describeKeyring)).digest('base64url'),
     scopes: new Map(scopes.map((scope) => [scope.name, scope])),
     isConfigured: true,
     keyring,
@@ -110,12 +121,18 @@ export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
     hosts: findHosts(scopes),
     tags,
     prefixes: new Set(scopes.flatMap(({ prefix }) => prefix ?? [])),
+    releases,
   };
 }
 
 /** Whether whoever knows all keys finds those of one keyring as with that keyring alone. */
 function answersAs(all: Keyring, one: Keyring): boolean {
   return all.id === one.id || one.parts.every((key) => findsSame(all, one, keyIdOf(key)));
+}
+
+/** Whether images of a scope are those of a release, which vouches for them. */
+export function isOfRelease({ requirements }: Pick<Scope, 'requirements'>): boolean {
+  return requirements.some((one) => one.type === 'insecureAcceptAnything' && one.isOfRelease);
 }
 
 /** What each scope of a policy asks for. */
@@ -132,11 +149,14 @@ export function describeScope({ name, origin }: Pick<Scope, 'name' | 'origin'>):
 }
 
 /** A policy for all images alike: a signature by any key; without keys, anything. */
-export async function createSimplePolicy(keyring: Keyring | undefined): Promise<Policy> {
+export async function createSimplePolicy(
+  keyring: Keyring | undefined,
+  releases: readonly ReleaseArea[] = [],
+): Promise<Policy> {
   const requirement: Requirement = keyring
     ? { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY }
     : { type: 'insecureAcceptAnything' };
-  const policy = await createPolicy([createScope('', undefined, [requirement])]);
+  const policy = await createPolicy([createScope('', undefined, [requirement])], releases);
   return { ...policy, isConfigured: keyring !== undefined };
 }
 

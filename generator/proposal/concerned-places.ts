@@ -5,6 +5,7 @@ import { type SigningKey, findRefusal, keyIdOf } from '../openpgp/signing-key.ts
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { findAround, toName } from '../policy/scope-chain.ts';
 import { isRuleAsStrictAs } from '../policy/strictness.ts';
+import { isBelow } from '../release/release-area.ts';
 import { hasPassed } from '../terms/validity.ts';
 
 /** Where the signatures of one scope may lie. */
@@ -18,9 +19,12 @@ interface ScopePlace {
 /** Places at which a signature may be good by the old rules and not by the new ones. */
 export class ConcernedPlaces {
   readonly #places: readonly ScopePlace[];
+  /** Directories of release areas. */
+  readonly #areas: readonly string[];
 
-  private constructor(places: readonly ScopePlace[]) {
+  private constructor(places: readonly ScopePlace[], areas: readonly string[] = []) {
     this.#places = places;
+    this.#areas = areas;
   }
 
   static readonly everywhere = new ConcernedPlaces([{ path: '', prefix: undefined }]);
@@ -37,15 +41,19 @@ export class ConcernedPlaces {
       if (!before || (after && (await takesAllOf(after, before, now)))) continue;
       places.push({ path: pathOf(name), prefix: before.prefix });
     }
-    return new ConcernedPlaces(places);
+    const known = new Set(to.releases.map(({ id }) => id));
+    const areas = from.releases.filter(({ id }) => !known.has(id)).map((area) => area.from);
+    return new ConcernedPlaces(places, areas);
   }
 
   get isEmpty(): boolean {
-    return this.#places.length === 0;
+    return this.#places.length + this.#areas.length === 0;
   }
 
   /** Whether it may hold for signatures below `[prefix/]namespace/repo`. */
   has(repository: string): boolean {
+    const isInArea = (from: string): boolean => repository === from || isBelow(repository, from);
+    if (this.#areas.some(isInArea)) return true;
     const place = `/${repository}/`;
     return this.#places.some(({ path, prefix }) => {
       const inside = path === '' ? '/' : `/${path}/`;

@@ -2,8 +2,7 @@
 import type { GitObjects } from '../sources/git/objects/git-objects.ts';
 import { isFileMode } from '../sources/git/objects/tree-entry.ts';
 import { type TreeItem, readOddTree } from '../sources/git/objects/tree-items.ts';
-import type { PathBudgets } from '../terms/budgets.ts';
-import { classifyPath } from '../terms/location.ts';
+import { type PathRules, findPathClass } from '../gate/check-entries.ts';
 
 /** A file that can be served. */
 export interface DirectoryFile {
@@ -15,13 +14,13 @@ export interface DirectoryFile {
 /** Those of one state, each read once. */
 export class DigestDirectories {
   readonly #objects: GitObjects;
-  readonly #paths: PathBudgets | undefined;
+  readonly #rules: PathRules;
   readonly #known = new Map<string, Promise<readonly DirectoryFile[]>>();
 
-  /** `paths` are the limits for paths that are served; the defaults if left out. */
-  constructor(objects: GitObjects, paths?: PathBudgets) {
+  /** `rules` say which paths are served; the default ones if left out. */
+  constructor(objects: GitObjects, rules: PathRules = {}) {
     this.#objects = objects;
-    this.#paths = paths;
+    this.#rules = rules;
   }
 
   /**
@@ -56,7 +55,7 @@ export class DigestDirectories {
       // A link or a submodule is not served.
       if (!item?.now || !isFileMode(item.now.mode)) continue;
       const path = `${directory}/${item.name.toString('latin1')}`;
-      const place = classifyPath(path, this.#paths);
+      const place = findPathClass(path, this.#rules);
       if (place.kind !== 'location') continue;
       files.push({ path, number: place.location.number, item: item.now });
     }

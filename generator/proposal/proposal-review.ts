@@ -20,12 +20,15 @@ import {
   type ReportedFile,
   findMissing,
   formatClaims,
+  type FilePlaces,
+  findPlaces,
   rejectExcess,
   reportIgnored,
   reportRejected,
 } from '../store/report.ts';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../terms/budgets.ts';
-import { formatLocation, parseDirectory, parseLocation, shortenPath } from '../terms/location.ts';
+import { formatLocation, shortenPath } from '../terms/location.ts';
+import { parseAnyDirectory, parseAnyLocation } from '../terms/release-location.ts';
 import { isUndecided } from '../terms/rejection.ts';
 import { ConcernedPlaces } from './concerned-places.ts';
 import { DigestDirectories } from './digest-directories.ts';
@@ -72,6 +75,8 @@ interface AddedFile extends Pick<PublishableFile, 'path' | 'directory'> {
   /** The object name of the directory. */
   readonly tree: string | undefined;
   readonly about: Omit<AcceptedFile, 'path' | 'servedAs'>;
+  /** The directories that it is served from: its own, unless it is in a release area. */
+  readonly places: FilePlaces;
   /** Whether its scope asks for several signatures. */
   readonly isOneOfSeveral: boolean;
 }
@@ -135,7 +140,7 @@ export class ProposalReview {
     const { objects, to } = options;
     this.#options = options;
     this.#pass = { read: async ({ id }) => (await objects.contents().ask(id)).bytes };
-    this.#directories = new DigestDirectories(objects, to.judge.paths);
+    this.#directories = new DigestDirectories(objects, to.judge);
   }
 
   /** Throws a StateRefusedError for a proposal or a new state over its budgets, and a SourceError. */
@@ -164,7 +169,7 @@ export class ProposalReview {
   async #findLeft(lost: readonly LostFile[]): Promise<LeftSignatures> {
     const trees = new Map<string, string>();
     for (const { file } of lost) {
-      const { directory } = parseLocation(file.path) ?? {};
+      const { directory } = parseAnyLocation(file.path) ?? {};
       if (directory === undefined || file.tree === undefined) continue;
       if (trees.size < MOST_EXPLAINED) trees.set(directory, file.tree);
     }
@@ -194,7 +199,7 @@ export class ProposalReview {
     }
     for (const { name, old, now, directory: tree } of changes) {
       const { path } = decodePath(name);
-      if (isSame(old, now) || !parseLocation(path)) continue;
+      if (isSame(old, now) || !parseAnyLocation(path)) continue;
       this.#changed.add(path);
       const code = now === undefined ? 'signature-removed' : 'signature-replaced';
       if (old) this.#gone.push({ name, path, item: old, tree, code, isOpen: false });
@@ -225,14 +230,23 @@ export class ProposalReview {
    * read, the oldest are not served, so that a new one may displace another.
    */
   async #report(
-    { path, directory, id, tree, about }: AddedFile,
+    { path, directory, id, tree, about, places }: AddedFile,
     awaits: AwaitedKeys | undefined,
   ): Promise<ReportedFile> {
     const beside = await this.#directories.idsIn(directory, tree);
     if (beside.length > MAX_SIGNATURES) return reportRejected(path, rejectExcess(beside.length));
     const number = beside.indexOf(id) + 1;
-    const servedAs = `/${formatLocation(directory, number)}`;
-    return { path, servedAs, ...about, ...(awaits && { awaits }) };
+    const toServed = (place: string): string => `/${formatLocation(place, number)}`;
+    const [servedAs = ''] = [...places.forNodes, ...places.forClusters].map(toServed);
+    const release = places.refusal ?? { servedAs: places.forClusters.map(toServed) };
+    const isInArea = places.refusal !== undefined || places.forClusters.length > 0;
+    return {
+      path,
+      servedAs,
+      ...about,
+      ...(awaits && { awaits }),
+      ...(isInArea && { release }),
+    };
   }
 
   /** Who has to sign too before nodes accept the images of what is added, by paths; nothing for nobody. */
@@ -333,7 +347,7 @@ export class ProposalReview {
 
   /** Whether the same bytes lie in the same directory, where they can be served. */
   async #liesBeside({ path, item, tree }: EndangeredFile): Promise<boolean> {
-    const { directory = '' } = parseLocation(path) ?? {};
+    const { directory = '' } = parseAnyLocation(path) ?? {};
     return (await this.#directories.idsIn(directory, tree)).includes(item.id);
   }
 
@@ -401,14 +415,14 @@ export class ProposalReview {
   async *#readKept(places: ConcernedPlaces): AsyncGenerator<readonly EndangeredFile[]> {
     const { objects, to, stateBudgets } = this.#options;
     const passesOver = (directory: Buffer): boolean => {
-      const place = parseDirectory(decodePath(directory).path);
+      const place = parseAnyDirectory(decodePath(directory).path);
       return place !== undefined && !places.has(place.repository);
     };
     const walk = readFileChanges(objects, undefined, to.tree, stateBudgets, passesOver);
     for await (const files of walk) {
       yield files.flatMap(({ name, now: item, directory: tree }): readonly EndangeredFile[] => {
         const { path } = decodePath(name);
-        if (!item || !parseLocation(path) || this.#changed.has(path)) return [];
+        if (!item || !parseAnyLocation(path) || this.#changed.has(path)) return [];
         return [{ name, path, item, tree, code: 'signature-excluded', isOpen: false }];
       });
     }
@@ -453,15 +467,13 @@ function isOpen(file: CheckedFile): boolean {
   return file.kind === 'rejected' && isUndecided(file.rejection);
 }
 
-function toAdded(
-  { path, directory, signature }: PublishableFile,
-  change: FileChange | undefined,
-): AddedFile {
+function toAdded(file: PublishableFile, change: FileChange | undefined): AddedFile {
+  const { path, directory, signature } = file;
   const { status, claims, signer, warnings } = signature;
   const about = { status, claims: formatClaims(claims), ...(signer && { signer }), warnings };
   const isOneOfSeveral = signature.scope.signedBy.length > 1;
   const place = { path, directory, id: change?.now?.id ?? '', tree: change?.directory };
-  return { ...place, about, isOneOfSeveral };
+  return { ...place, about, places: findPlaces(file), isOneOfSeveral };
 }
 
 /** A file of a directory, to be judged. */
@@ -477,7 +489,7 @@ function toEndangered(
 function groupByDirectory(files: readonly EndangeredFile[]): Iterable<readonly EndangeredFile[]> {
   const groups = new Map<string, EndangeredFile[]>();
   for (const file of files) {
-    const { directory = '' } = parseLocation(file.path) ?? {};
+    const { directory = '' } = parseAnyLocation(file.path) ?? {};
     const group = groups.get(directory) ?? [];
     groups.set(directory, group);
     group.push(file);
@@ -487,7 +499,9 @@ function groupByDirectory(files: readonly EndangeredFile[]): Iterable<readonly E
 
 /** The images for which a good file is good; one without a name where its judge knows only one. */
 function imagesOf({ findImages }: Judge, { path, signature }: PublishableFile): readonly string[] {
-  const location = parseLocation(path);
+  const { release, claims } = signature;
+  if (release && !release.refusal) return [`release ${claims.manifestDigest}`];
+  const location = parseAnyLocation(path);
   return (location && findImages?.(location, signature)) ?? [''];
 }
 
@@ -500,7 +514,7 @@ function describe(
     : 'rules that exclude it';
   const got = code === 'signature-excluded' ? excluding : 'none';
   if (file.kind !== 'publishable') return `expected the signature that lay there, got ${got}`;
-  const { directory = '' } = parseLocation(path) ?? {};
+  const { directory = '' } = parseAnyLocation(path) ?? {};
   const others = left.get(directory);
   const held = toHeld(file);
   // What rules exclude is still there.

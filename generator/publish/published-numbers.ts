@@ -33,11 +33,11 @@ export interface PublishedTrees {
 /** What to publish of a store, with the numbers that caches allow. */
 export function holdPublished(store: ServedStore, published: PublishedTrees): ServedStore {
   return {
-    served: function* () {
+    published: function* () {
       let directory = '';
       let wanted: StoredSignature[] = [];
       // Those of a directory come one behind the other.
-      for (const one of store.served()) {
+      for (const one of store.published()) {
         if (one.directory !== directory) yield* numberDirectory(directory, wanted, published);
         if (one.directory !== directory) wanted = [];
         ({ directory } = one);

@@ -16,7 +16,7 @@ export interface ServedSignature {
 
 /** What of a store goes into its tree: each place once, those of a directory one behind the other. */
 export interface ServedStore {
-  readonly served: () => Iterable<ServedSignature>;
+  readonly published: () => Iterable<ServedSignature>;
 }
 
 /** What a static tree has to hold, and nothing else. Paths are relative, with `/`. */
@@ -45,7 +45,7 @@ export function toWantedTree(store: ServedStore): WantedTree {
   };
   let last = '';
   let names: string[] = [];
-  for (const { directory, number, signature } of store.served()) {
+  for (const { directory, number, signature } of store.published()) {
     files.push([formatLocation(directory, number), signature]);
     // Those of a directory come one behind the other.
     if (directory !== last) names = namesIn(directory);

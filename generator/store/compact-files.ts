@@ -16,7 +16,10 @@ const NEVER = 0;
 const ALWAYS = -1;
 
 /** What signatures of one key and scope have in common. */
-interface Terms extends Pick<Signature, 'status' | 'scope' | 'meets' | 'warnings' | 'gpgv'> {
+interface Terms extends Pick<
+  Signature,
+  'status' | 'scope' | 'meets' | 'warnings' | 'gpgv' | 'release'
+> {
   readonly signer: Signer | undefined;
   readonly creator: string | null;
 }
@@ -131,6 +134,10 @@ class CompactFile implements PublishableFile, Signature {
   get warnings(): Signature['warnings'] {
     return this.#terms.warnings;
   }
+
+  get release(): Signature['release'] {
+    return this.#terms.release;
+  }
 }
 
 /**
@@ -167,7 +174,7 @@ function createSharedTerms(): (signature: Signature) => Terms {
   const known = new Map<string, Terms>();
   let last: Terms | undefined;
   const find = (signature: Signature): Terms => {
-    const { status, signer, scope, meets, warnings, gpgv, claims } = signature;
+    const { status, signer, scope, meets, warnings, gpgv, release, claims } = signature;
     const { creator } = claims;
     const places = meets.map((requirement) => scope.signedBy.indexOf(requirement));
     const { fingerprint = '', primaryFingerprint = '' } = signer ?? {};
@@ -180,10 +187,11 @@ function createSharedTerms(): (signature: Signature) => Terms {
       creator,
       warnings,
       gpgv,
+      release && [release.area.id, release.repository, release.refusal],
     ]);
     const same = known.get(key);
     if (same?.scope === scope) return same;
-    const terms: Terms = { status, signer, scope, meets, warnings, gpgv, creator };
+    const terms: Terms = { status, signer, scope, meets, warnings, gpgv, release, creator };
     if (known.size >= MAX_TERMS) known.clear();
     known.set(key, terms);
     return terms;
@@ -203,6 +211,7 @@ function isOf(terms: Terms, signature: Signature): boolean {
     terms.warnings === signature.warnings &&
     terms.status === signature.status &&
     terms.gpgv === signature.gpgv &&
+    terms.release === signature.release &&
     terms.creator === signature.claims.creator
   );
 }

@@ -9,7 +9,8 @@ import type { CheckedFile } from '../gate/checked-file.ts';
 import type { Judge, Signature } from '../gate/judge.ts';
 import { DEFERRED, type Effort } from '../openpgp/open-message.ts';
 import { type Pass, SourceError, toBlobEntry } from '../sources/source.ts';
-import { type Location, parseLocation } from '../terms/location.ts';
+import type { Location } from '../terms/location.ts';
+import { parseAnyLocation } from '../terms/release-location.ts';
 import { isRejection, isUndecided } from '../terms/rejection.ts';
 import { holdsAt, wholeSecond } from '../terms/validity.ts';
 import { type JudgedFile, type SignatureStore, fileValidity } from './store.ts';
@@ -179,7 +180,7 @@ async function judgeFile(
 ): Promise<Again | 'deferred' | SourceError | undefined> {
   const { path } = file;
   const older = file.older && { older: file.older };
-  const location = parseLocation(path);
+  const location = parseAnyLocation(path);
   const bytes = await readBytes(file, snapshot).catch(toSourceError);
   if (!location || bytes === undefined) return undefined;
   if (bytes instanceof SourceError) return bytes;
@@ -235,7 +236,8 @@ function serveOn(
     ? known
     : { from, until: from + SERVED_ON };
   const { status, bytes, claims, signer, scope, meets, warnings, signedAt, gpgv } = standing;
-  const own = { status, bytes, hash: standing.hash, claims, signer, scope, meets, warnings };
+  const { hash: sum, release } = standing;
+  const own = { status, bytes, hash: sum, claims, signer, scope, meets, warnings, release };
   const signature = { ...own, signedAt, validFrom, validUntil, gpgv };
   const older = file.older && { older: file.older };
   const good = { path: file.path, directory, number, signature, ...older };
@@ -269,8 +271,17 @@ function isSameSignature(one: Signature, other: Signature): boolean {
     one.signer?.fingerprint === other.signer?.fingerprint &&
     one.scope === other.scope &&
     one.gpgv === other.gpgv &&
+    isSameRelease(one.release, other.release) &&
     isEqual(one.meets, other.meets) &&
     isEqual(one.warnings.map(toMessage), other.warnings.map(toMessage))
+  );
+}
+
+function isSameRelease(one: Signature['release'], other: Signature['release']): boolean {
+  return (
+    one?.area === other?.area &&
+    one?.repository === other?.repository &&
+    one?.refusal?.message === other?.refusal?.message
   );
 }
 

@@ -10,6 +10,7 @@ import {
 } from '../gate/checked-file.ts';
 import type { Signature, Warning } from '../gate/judge.ts';
 import { formatLocation, isStrayDotFile } from '../terms/location.ts';
+import { isReleaseDirectory } from '../terms/release-location.ts';
 import type { Loss } from '../terms/loss.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
 import type { KeyInfo } from '../openpgp/keyring.ts';
@@ -17,10 +18,9 @@ import type { Signer } from '../openpgp/open-message.ts';
 import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import type { SignedBy } from '../policy/policy.ts';
 import { type Rejection, type RejectionCode, nameFileIn, reject } from '../terms/rejection.ts';
-import { type Summary, findPublishable } from './store-directory.ts';
-
-/** library-go's reader stops there (verify/store/sigstore, maxSignatureSearch). */
-const READ_BY_UPDATES = 9;
+import { MOST_RELEASE_SIGNATURES } from '../release/release-order.ts';
+import { findUnlisted, nodeDirectoryOf, releaseDirectoriesOf } from './release-numbering.ts';
+import { type Summary, findPublishable, findResidents } from './store-directory.ts';
 
 /** Claims as reports show them. */
 export interface ReportedClaims {
@@ -55,7 +55,13 @@ export interface AcceptedFile {
    * Absent where nobody has.
    */
   readonly awaits?: readonly (readonly string[])[];
+  /** Of a file in a release area; absent for any other. */
+  readonly release?: ReportedRelease;
 }
+
+/** Where clusters find a file before an update, or why they do not. */
+export type ReportedRelease =
+  { readonly servedAs: readonly string[] } | Pick<RejectedFile, 'code' | 'message' | 'hint'>;
 
 /** A file that may not be published, and why. */
 export interface RejectedFile {
@@ -89,8 +95,8 @@ export function warningsOf(file: ReportedFile): readonly Warning[] {
 export function isOneGoodSignature(files: readonly CheckedFile[]): boolean {
   const [file] = files;
   if (files.length !== 1 || file?.kind !== 'publishable' || file.number !== 1) return false;
-  const { warnings, scope } = file.signature;
-  return warnings.length === 0 && scope.signedBy.length < 2;
+  const { warnings, scope, release } = file.signature;
+  return warnings.length === 0 && scope.signedBy.length < 2 && !release;
 }
 
 /** The whole report of a check. */
@@ -143,6 +149,17 @@ export function sortByPath<File extends ReportedFile>(files: Iterable<File>): re
 /** The lowest number under which each signature is served, by its hash. */
 type Numbers = ReadonlyMap<string, number>;
 
+/** What has to do with release areas in a directory. */
+export interface ReleaseView {
+  /** Files that are served from it and lie elsewhere. */
+  readonly guests: readonly PublishableFile[];
+  /** The number of a signature in a directory; 0 where it is not served. */
+  readonly numberIn: (directory: string, file: PublishableFile) => number;
+}
+
+/** Where nothing but the directory itself is known. */
+const ALONE: ReleaseView = { guests: [], numberIn: (_directory, { number }) => number };
+
 /**
  * The files of one digest directory, with the number that each is served under: that of a fresh start,
  * unless `held` says otherwise.
@@ -151,11 +168,20 @@ export function* reportDirectory(
   directory: string,
   files: readonly CheckedFile[],
   held?: Numbers,
+  { guests, numberIn }: ReleaseView = ALONE,
 ): Generator<ReportedFile> {
   const publishable = findPublishable(files);
-  const numbering = numberSignatures(publishable);
+  const isShared = guests.length > 0 || publishable.some(({ signature }) => signature.release);
+  const numbering = numberSignatures(
+    isShared ? findResidents(directory, files, guests) : publishable,
+  );
   for (const file of publishable) {
-    if (!isOlder(file)) yield reportPublishable(directory, file, numbering, held);
+    if (isOlder(file)) continue;
+    if (file.signature.release) yield* reportReleased(file, numberIn);
+    else yield reportPublishable(directory, file, numbering, held);
+  }
+  if (isReleaseDirectory(directory)) {
+    for (const { path } of findUnlisted(guests)) yield reportRejected(path, rejectUnlisted(guests));
   }
   for (const file of files) {
     const number = isWaiting(file) ? numberOfOlder(file.path, numbering, held) : 0;
@@ -208,8 +234,8 @@ function reportPublishable(
     const message = `served as number ${number}: ${why}`;
     warnings.push({ code: 'renumbered', message });
   }
-  if (number > READ_BY_UPDATES) {
-    const message = `OpenShift's updater reads signatures 1 to ${READ_BY_UPDATES} only`;
+  if (number > MOST_RELEASE_SIGNATURES) {
+    const message = `OpenShift's updater reads signatures 1 to ${MOST_RELEASE_SIGNATURES} only`;
     warnings.push({ code: 'many-signatures', message });
   }
   for (const { keyring } of findMissing(signature, served)) {
@@ -226,6 +252,69 @@ function reportPublishable(
     warnings,
   };
 }
+
+/** The directories that a file is served from, if there is room for it. */
+export interface FilePlaces {
+  readonly forNodes: readonly string[];
+  readonly forClusters: readonly string[];
+  /** Why clusters do not find it; undefined if they do, or where it is in no release area. */
+  readonly refusal: Pick<Rejection, 'code' | 'message' | 'hint'> | undefined;
+}
+
+export function findPlaces(file: PublishableFile): FilePlaces {
+  const node = nodeDirectoryOf(file);
+  const { code, message, hint } = file.signature.release?.refusal ?? {};
+  const isRefused = code !== undefined && message !== undefined && hint !== undefined;
+  return {
+    forNodes: node === undefined ? [] : [node],
+    forClusters: releaseDirectoriesOf(file),
+    refusal: isRefused ? { code, message, hint } : undefined,
+  };
+}
+
+/** A file of a release area, unless it is told of as one too many where it is left out. */
+function* reportReleased(
+  file: PublishableFile,
+  numberIn: ReleaseView['numberIn'],
+): Generator<AcceptedFile> {
+  const { path, signature } = file;
+  const toServed = (directory: string): readonly string[] => {
+    const number = numberIn(directory, file);
+    return number === 0 ? [] : [`/${formatLocation(directory, number)}`];
+  };
+  const places = findPlaces(file);
+  const forNodes = places.forNodes.flatMap(toServed);
+  const forClusters = places.forClusters.flatMap(toServed);
+  const [servedAs] = [...forNodes, ...forClusters];
+  if (servedAs === undefined) return;
+  const refusal = forClusters.length > 0 ? undefined : (places.refusal ?? EXCESS);
+  const warnings = [...signature.warnings];
+  if (refusal) {
+    const message = `no cluster finds it before an update: ${refusal.message}`;
+    warnings.push({ code: 'not-for-releases', message });
+  }
+  yield {
+    path,
+    status: signature.status,
+    servedAs,
+    claims: formatClaims(signature.claims),
+    ...(signature.signer && { signer: signature.signer }),
+    warnings,
+    release: refusal ?? { servedAs: forClusters },
+  };
+}
+
+/** What a signature of a release gets beyond the most that clusters ask for. */
+function rejectUnlisted(guests: readonly PublishableFile[]): Rejection {
+  const message = `${EXCESS.message}, got ${guests.length}`;
+  return reject(EXCESS.code, message, { hint: EXCESS.hint });
+}
+
+const EXCESS = {
+  code: 'too-many-signatures',
+  message: `expected at most ${MOST_RELEASE_SIGNATURES} signatures of a release`,
+  hint: 'Remove the ones that no cluster needs: each takes the first that is good.',
+} as const satisfies Partial<Rejection>;
 
 /** Requirements of a signature's scope that no signature of the same image meets. */
 export function findMissing(

@@ -1,6 +1,8 @@
 // One digest directory of the store, with what it serves.
 import { type CheckedFile, type PublishableFile, isOlder } from '../gate/checked-file.ts';
+import { isReleaseDirectory } from '../terms/release-location.ts';
 import { numberSignatures } from './numbering.ts';
+import { findUnlisted, nodeDirectoryOf, numberRelease } from './release-numbering.ts';
 
 /** How many files have which status. */
 export interface Summary {
@@ -10,11 +12,13 @@ export interface Summary {
   readonly ignored: number;
 }
 
-/** Files that lie in one `repo@sha256=HEX` directory under well-formed names. */
+/** Files that lie in one digest directory under well-formed names, and what it serves. */
 export interface Directory {
   /** In a string of its own: a slice would keep the path that it was cut from in memory. */
   readonly name: string;
   readonly files: readonly CheckedFile[];
+  /** Files of release areas that are served from here, wherever they lie. */
+  readonly guests: readonly PublishableFile[];
   /** Number N at index N - 1; the same list as `files` where all are served as they are named. */
   readonly served: readonly PublishableFile[];
   readonly summary: Summary;
@@ -26,9 +30,57 @@ const ONE_IGNORED: Summary = { ...EMPTY, ignored: 1 };
 /** What most directories hold, kept once. */
 const ONE_ACCEPTED: Summary = { ...EMPTY, accepted: 1 };
 
+const NO_GUESTS: readonly PublishableFile[] = [];
+
 /** Numbers the files of a directory. */
-export function toDirectory(name: string, files: readonly CheckedFile[]): Directory {
-  const all = findPublishable(files);
+export function toDirectory(
+  name: string,
+  files: readonly CheckedFile[],
+  guests: readonly PublishableFile[] = NO_GUESTS,
+): Directory {
+  const own = findPublishable(files);
+  const isOfRelease = guests.length > 0 || own.some(({ signature }) => signature.release);
+  return isOfRelease ? toShared(name, files, guests) : toOwn(name, files, own);
+}
+
+/** One that has to do with releases. */
+function toShared(
+  name: string,
+  files: readonly CheckedFile[],
+  guests: readonly PublishableFile[],
+): Directory {
+  const publishable = findPublishable(files).filter((file) => !isOlder(file));
+  const unverified = countUnverified(publishable);
+  const ofFiles = {
+    accepted: publishable.length - unverified,
+    unverified,
+    rejected: countPresent(files) - publishable.length,
+    ignored: 0,
+  };
+  if (isReleaseDirectory(name)) {
+    const { served } = numberRelease(guests);
+    const lost = findUnlisted(guests).length;
+    const ofGuests = { ...EMPTY, accepted: -lost, rejected: lost };
+    return { name, files, guests, served, summary: addSummaries(ofFiles, ofGuests, EMPTY) };
+  }
+  const { served } = numberSignatures(findResidents(name, files, guests));
+  return { name, files, guests, served, summary: ofFiles };
+}
+
+/** What a directory of an image serves: its own, as far as nodes take them, and guests. */
+export function findResidents(
+  name: string,
+  files: readonly CheckedFile[],
+  guests: readonly PublishableFile[],
+): readonly PublishableFile[] {
+  return [...findPublishable(files).filter((file) => nodeDirectoryOf(file) === name), ...guests];
+}
+
+function toOwn(
+  name: string,
+  files: readonly CheckedFile[],
+  all: readonly PublishableFile[],
+): Directory {
   const { served, duplicates, overflow } = numberSignatures(all);
   const publishable = all.some(isOlder) ? all.filter((file) => !isOlder(file)) : all;
   const isAsNamed =
@@ -46,6 +98,7 @@ export function toDirectory(name: string, files: readonly CheckedFile[]): Direct
   return {
     name,
     files: isAsNamed ? served : files,
+    guests: NO_GUESTS,
     served,
     summary: isUsual ? ONE_ACCEPTED : summary,
   };

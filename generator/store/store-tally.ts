@@ -1,5 +1,7 @@
 // What the store counts while directories come and go, so that nobody has to go through it.
 import type { CheckedFile, PublishableFile } from '../gate/checked-file.ts';
+import { isReleaseDirectory } from '../terms/release-location.ts';
+import { nodeDirectoryOf, releaseDirectoriesOf } from './release-numbering.ts';
 
 /** Of one key. */
 export interface SignerCount {
@@ -62,6 +64,10 @@ export class StoreTally {
 
   /** Takes a directory in another state than before. */
   replace(name: string, before: Counted = NONE, after: Counted = NONE): void {
+    if (isReleaseDirectory(name)) {
+      this.#replaceRelease(name, before, after);
+      return;
+    }
     const repository = name.slice(0, name.lastIndexOf('@'));
     const gained = Number(after.served.length > 0) - Number(before.served.length > 0);
     this.#signatures += after.served.length - before.served.length;
@@ -70,6 +76,18 @@ export class StoreTally {
     count(this.#unsigned, repository, Number(isUnsigned(after)) - Number(isUnsigned(before)));
     this.#countSigners(before.served, -1);
     this.#countSigners(after.served, 1);
+  }
+
+  /** Each file counts once: by its flat directory, and only what no node finds. */
+  #replaceRelease(name: string, before: Counted, after: Counted): void {
+    const [old, now] = [before, after].map(({ served }) => onlyFlat(name, served));
+    if (!old || !now) return;
+    const [lost, gained] = [old, now].map((served) =>
+      served.filter((file) => nodeDirectoryOf(file) === undefined),
+    );
+    this.#signatures += (gained?.length ?? 0) - (lost?.length ?? 0);
+    this.#countSigners(lost ?? [], -1);
+    this.#countSigners(gained ?? [], 1);
   }
 
   #countSigners(served: readonly PublishableFile[], sign: 1 | -1): void {
@@ -98,6 +116,10 @@ export class StoreTally {
       count(this.#subkeys, signer.fingerprint, sign);
     }
   }
+}
+
+function onlyFlat(name: string, served: readonly PublishableFile[]): readonly PublishableFile[] {
+  return served.filter((file) => releaseDirectoriesOf(file)[0] === name);
 }
 
 function isUnsigned({ files, served }: Counted): boolean {

@@ -12,6 +12,7 @@ import type { Signature } from '../gate/judge.ts';
 import { createKeeper } from './compact-files.ts';
 import { HeldNumbers, type HoldOptions, type KeptNumbers } from './held-numbers.ts';
 import { isIgnoredPath } from '../terms/location.ts';
+import { isReleaseDirectory } from '../terms/release-location.ts';
 import {
   type RejectedFile,
   type ReportedFile,
@@ -23,6 +24,7 @@ import {
 } from './report.ts';
 import { Journal, NOTHING, type Standing, type StoreChange } from './journal.ts';
 import { RejectedIndex } from './rejected-index.ts';
+import { nodeDirectoryOf, releaseDirectoriesOf } from './release-numbering.ts';
 import { type RejectionCode, isUndecided, validityOf } from '../terms/rejection.ts';
 import { ALWAYS, type Validity, holdsAt, intersect } from '../terms/validity.ts';
 import {
@@ -31,6 +33,7 @@ import {
   type Summary,
   addSummaries,
   countOther,
+  findPublishable,
   toDirectory,
 } from './store-directory.ts';
 import { type SignerCount, StoreTally } from './store-tally.ts';
@@ -40,6 +43,13 @@ export type StoredSignature = Pick<Signature, 'bytes' | 'hash'>;
 
 /** A file whose verdict there may be reason to ask for again. */
 export type JudgedFile = Extract<CheckedFile, { readonly kind: 'publishable' | 'rejected' }>;
+
+/** A signature with a place from which it is served. */
+interface ServedFile {
+  readonly directory: string;
+  readonly number: number;
+  readonly signature: Signature;
+}
 
 /** A change that is ready to be applied. */
 export interface Update {
@@ -65,6 +75,8 @@ export class SignatureStore {
   readonly #faulty = new Map<string, Directory>();
   /** Those that hold files which lay there before. */
   readonly #withOlder = new Map<string, Directory>();
+  /** Those of releases that serve something, but for copies below the repositories that were signed. */
+  readonly #releases = new Set<string>();
   readonly #keep = createKeeper();
   readonly #tally = new StoreTally();
   readonly #rejected = new RejectedIndex();
@@ -135,6 +147,11 @@ export class SignatureStore {
   /** Repositories with at least one signature. */
   get repositories(): number {
     return this.#tally.repositories.size;
+  }
+
+  /** The directories of releases with at least one signature: those right below the prefixes of areas. */
+  get releases(): ReadonlySet<string> {
+    return this.#releases;
   }
 
   /** How many signed images each of those repositories has. */
@@ -260,8 +277,13 @@ export class SignatureStore {
     }
   }
 
-  /** Every signature that is served, with its directory and number. */
-  *served(): Generator<{ directory: string; number: number; signature: Signature }> {
+  /** Every signature that nodes find, with its directory and number. */
+  *served(): Generator<ServedFile> {
+    for (const one of this.published()) if (!isReleaseDirectory(one.directory)) yield one;
+  }
+
+  /** Every signature that is served, with each directory and number that it has, those of releases too. */
+  *published(): Generator<ServedFile> {
     for (const [directory, { served }] of this.#directories.entries()) {
       for (const [index, { signature }] of served.entries()) {
         yield { directory, number: index + 1, signature };
@@ -272,6 +294,7 @@ export class SignatureStore {
   /** Every directory with signatures, and when the newest of them was made, in milliseconds since 1970. */
   *signedDirectories(): Generator<{ directory: string; signedAt: number }> {
     for (const [directory, { served }] of this.#directories.entries()) {
+      if (isReleaseDirectory(directory)) continue;
       let signedAt = -Infinity;
       for (const { signature } of served) signedAt = Math.max(signedAt, signature.signedAt);
       if (served.length > 0) yield { directory, signedAt };
@@ -376,7 +399,8 @@ export class SignatureStore {
       const before = this.#directories.get(path);
       const name = before?.name ?? path;
       const added = files.slice(from, to).map((file) => this.#keep(file, name));
-      const directory = toDirectory(name, before ? [...before.files, ...added] : added);
+      const all = before ? [...before.files, ...added] : added;
+      const directory = toDirectory(name, all, before?.guests);
       this.#summary = addSummaries(this.#summary, directory.summary, before?.summary ?? EMPTY);
       this.#setDirectory(directory);
     }
@@ -471,9 +495,10 @@ export class SignatureStore {
       rejected: summary.rejected,
       rejectedFiles: () => rejectedAmong(directories, others, this.#held),
       apply: () => {
+        // First: the signatures of releases that are too many change it further.
+        this.#summary = summary;
         for (const directory of directories.values()) this.#setDirectory(directory);
         for (const file of others.values()) this.#setOther(file);
-        this.#summary = summary;
       },
     };
   }
@@ -499,7 +524,7 @@ export class SignatureStore {
       .map((file) =>
         file.kind === 'publishable' && !isOlder(file) ? this.#keep(file, name) : file,
       );
-    return toDirectory(name, withoutObsolete([...kept, ...added]));
+    return toDirectory(name, withoutObsolete([...kept, ...added]), before?.guests);
   }
 
   #toStanding(directory?: Directory): Standing {
@@ -508,10 +533,46 @@ export class SignatureStore {
   }
 
   #setDirectory(directory: Directory): void {
+    const before = this.#put(directory);
+    const [lost, gained] = before === directory ? [[], []] : findMoves(before, directory);
+    if (lost.length + gained.length > 0) this.#moveGuests(lost, gained);
+  }
+
+  /** Brings files of release areas to the directories that serve them, and takes others away. */
+  #moveGuests(lost: readonly PublishableFile[], gained: readonly PublishableFile[]): void {
+    const gone = new Set(lost);
+    for (const place of new Set([...lost, ...gained].flatMap(guestPlacesOf))) {
+      const before = this.#directories.get(place);
+      const left = (before?.guests ?? []).filter((file) => !gone.has(file));
+      const come = gained.filter((file) => guestPlacesOf(file).includes(place));
+      const after = toDirectory(place, before?.files ?? [], [...left, ...come]);
+      this.#summary = addSummaries(this.#summary, after.summary, before?.summary ?? EMPTY);
+      this.#put(after);
+      if (!isReleaseDirectory(place)) continue;
+      if (after.served.length > 0) this.#releases.add(after.name);
+      else this.#releases.delete(after.name);
+      this.#setRepositories(before?.served ?? [], after.served);
+    }
+  }
+
+  /** What is served for a release is served below the repositories that were signed, too. */
+  #setRepositories(before: readonly PublishableFile[], after: readonly PublishableFile[]): void {
+    const places = new Set(
+      [...before, ...after].flatMap((file) => releaseDirectoriesOf(file).slice(1)),
+    );
+    for (const place of places) {
+      const guests = after.filter((file) => releaseDirectoriesOf(file)[1] === place);
+      // Told of once, for the release.
+      this.#put(toDirectory(place, this.#directories.get(place)?.files ?? [], guests), false);
+    }
+  }
+
+  /** Gives what was there before. */
+  #put(directory: Directory, isNoted = true): Directory | undefined {
     const { name } = directory;
     const before = this.#directories.get(name);
-    if (before !== directory) this.#journal?.directories.note(name, before);
-    if (directory.files.length === 0) this.#directories.delete(name);
+    if (isNoted && before !== directory) this.#journal?.directories.note(name, before);
+    if (directory.files.length + directory.guests.length === 0) this.#directories.delete(name);
     else this.#directories.set(name, directory);
     if (directory.summary.rejected === 0) this.#faulty.delete(name);
     else this.#faulty.set(name, directory);
@@ -525,6 +586,7 @@ export class SignatureStore {
       if (file.kind !== 'publishable' && file.kind !== 'rejected') continue;
       this.#validity = narrow(this.#validity, fileValidity(file));
     }
+    return before;
   }
 
   #hold(held: HeldNumbers): void {
@@ -533,8 +595,11 @@ export class SignatureStore {
     for (const directory of this.#withOlder.values()) this.#setDirectory(directory);
   }
 
-  #report({ name, files }: Directory): Iterable<ReportedFile> {
-    return reportDirectory(name, files, this.#held?.numbersIn(name));
+  #report({ name, files, guests }: Directory): Iterable<ReportedFile> {
+    return reportDirectory(name, files, this.#held?.numbersIn(name), {
+      guests,
+      numberIn: (directory, { signature }) => this.numberOf(directory, signature),
+    });
   }
 
   #setOther(file: CheckedFile): void {
@@ -589,11 +654,35 @@ function narrow(validity: Validity, own: Validity): Validity {
 }
 
 function rejectedIn(
-  { name, files, summary }: Directory,
+  { name, files, guests, summary }: Directory,
   held: HeldNumbers | undefined,
 ): readonly RejectedFile[] {
   if (summary.rejected === 0) return [];
-  return [...reportDirectory(name, files, held?.numbersIn(name))].filter(isRejected);
+  // Under which number others are served makes no difference.
+  const view = { guests, numberIn: () => 0 };
+  return [...reportDirectory(name, files, held?.numbersIn(name), view)].filter(isRejected);
+}
+
+/** The files of release areas that are in a directory no longer, and those that are new. */
+function findMoves(
+  before: Directory | undefined,
+  after: Directory,
+): readonly [lost: readonly PublishableFile[], gained: readonly PublishableFile[]] {
+  const [old, now] = [before?.files ?? NO_FILES, after.files].map(findReleased);
+  if (!old || !now || old.length + now.length === 0) return [[], []];
+  return [old.filter((file) => !now.includes(file)), now.filter((file) => !old.includes(file))];
+}
+
+function findReleased(files: readonly CheckedFile[]): readonly PublishableFile[] {
+  const isReleased = files.some((file) => file.kind === 'publishable' && file.signature.release);
+  return isReleased ? findPublishable(files).filter(({ signature }) => signature.release) : [];
+}
+
+/** The directories, other than its own, that a file of a release area is brought to. */
+function guestPlacesOf(file: PublishableFile): readonly string[] {
+  const node = nodeDirectoryOf(file);
+  const forNodes = node === undefined || node === file.directory ? [] : [node];
+  return [...forNodes, ...releaseDirectoriesOf(file).slice(0, 1)];
 }
 
 function* rejectedAmong(

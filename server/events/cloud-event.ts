@@ -3,7 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import type { StateOrigin } from '../../generator/sources/source.ts';
 import type { RejectedFile } from '../../generator/store/report.ts';
-import { formatLocation, parseDirectory } from '../../generator/terms/location.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
+import { isReleaseDirectory, parseAnyDirectory } from '../../generator/terms/release-location.ts';
 import type { Reason } from '../../generator/explain/reason.ts';
 import { formatJson } from '../../generator/terms/text.ts';
 import type { PublishableFile } from '../../generator/gate/checked-file.ts';
@@ -99,10 +100,11 @@ export function makeRefusedEvent(
   pull: MissingImage,
   { reason, commit, omitted }: MissingFacts,
 ): MadeEvent {
-  const { repository, digestHex } = parseDirectory(pull.directory) ?? {};
+  const { repository, digestHex } = parseAnyDirectory(pull.directory) ?? {};
   const make = (told: object | null) => ({
     repository,
     digest: `sha256:${digestHex}`,
+    ...(isReleaseDirectory(pull.directory) && { release: true }),
     count: pull.count,
     firstSeen: new Date(pull.firstSeen).toISOString(),
     lastSeen: new Date(pull.lastSeen).toISOString(),
@@ -139,10 +141,10 @@ export function tellDropped(text: string, dropped: number): string {
 }
 
 /** A signature that is served from now on, as events and the audit log have it. */
-export function toAdded({ file, number }: AddedSignature): object {
+export function toAdded({ file, directory, number }: AddedSignature): object {
   return {
     ...toHeldSignature(file),
-    servedAs: `/${formatLocation(file.directory, number)}`,
+    servedAs: `/${formatLocation(directory, number)}`,
   };
 }
 

@@ -10,6 +10,8 @@ import type { RejectedFile } from '../../generator/store/report.ts';
 /** A signature that is served from now on, and under which number. */
 export interface AddedSignature {
   readonly file: PublishableFile;
+  /** That it is served from: of a release, another one than its own. */
+  readonly directory: string;
   readonly number: number;
 }
 
@@ -75,7 +77,7 @@ export async function collectDifference(
   for (const { name, before, after } of changes) {
     if (++looked % AT_ONCE === 0) await setImmediate();
     for (const file of missingIn(after, before)) {
-      added.push({ file, number: numberOf(name, file) });
+      added.push({ file, directory: name, number: numberOf(name, file) });
       sum.add(`+${name} ${file.signature.hash}`);
     }
     for (const file of missingIn(before, after)) {

@@ -1,6 +1,7 @@
 // The judge of a server, which remembers what it has judged before.
 import type { PathBudgets } from '../../generator/terms/budgets.ts';
-import { type Judge, PolicyJudge } from '../../generator/gate/judge.ts';
+import type { Judge } from '../../generator/gate/judge.ts';
+import { createJudge } from '../../generator/gate/release-judge.ts';
 import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
 import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import {
@@ -41,7 +42,7 @@ export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudg
   const { openMessage, engines, gpgvVersion, checkpointFile, log, paths } = options;
   // Warnings are for reports; a server gives none.
   const expiryWarning = 0;
-  const judge: Judge = new PolicyJudge({
+  const judge: Judge = createJudge({
     policy,
     openMessage,
     expiryWarning,

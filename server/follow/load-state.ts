@@ -111,9 +111,9 @@ function createFindStanding(
       const again = text === undefined ? undefined : judge.sharedVerdicts?.parse(text);
       if (!again) continue;
       const { status, bytes, hash, claims, signedAt, validFrom, validUntil } = known;
-      const { signer, scope, meets, warnings, gpgv } = again;
+      const { signer, scope, meets, warnings, gpgv, release } = again;
       const own = { status, bytes, hash, claims, signedAt, validFrom, validUntil };
-      return { ...own, signer, scope, meets, warnings, gpgv };
+      return { ...own, signer, scope, meets, warnings, gpgv, release };
     }
     const remembered = older.get(path);
     return remembered?.hash === wanted ? remembered : undefined;

@@ -2,7 +2,7 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import type { Policy } from '../../generator/policy/policy.ts';
-import { parseDirectory } from '../../generator/terms/location.ts';
+import { isReleaseDirectory, parseAnyDirectory } from '../../generator/terms/release-location.ts';
 import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
 import { sendJson } from './send-json.ts';
 import type { StatusServices } from '../status/services.ts';
@@ -42,11 +42,12 @@ export function createRefusedJson(services: StatusServices): RequestHandler {
 
 function toPullJson(pull: RefusedPull, prefixes: Policy['prefixes']): object {
   const { directory, count, firstSeen, lastSeen, clients, hasMoreClients } = pull;
-  const { repository, digestHex } = parseDirectory(directory) ?? {};
+  const { repository, digestHex } = parseAnyDirectory(directory) ?? {};
   return {
     repository,
     prefix: findPrefix(repository ?? '', prefixes),
     digest: `sha256:${digestHex}`,
+    ...(isReleaseDirectory(directory) && { release: true }),
     count,
     firstSeen: new Date(firstSeen).toISOString(),
     lastSeen: new Date(lastSeen).toISOString(),

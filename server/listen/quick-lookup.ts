@@ -10,6 +10,8 @@ import { MAX_BODY, type QuickAnswer, formatHead } from './quick-connections.ts';
 export interface QuickLookupOptions {
   /** The store in force; undefined before the first generation. */
   readonly store: () => SignatureStore | undefined;
+  /** The paths below which signatures of releases are served; none if left out. */
+  readonly releases?: readonly string[];
   readonly onAnswer: (request: LoggedRequest, answer: Answer) => void;
   /** How long caches may hold the 404 of a location, in milliseconds; 0 for not at all. */
   readonly cacheMissing: number;
@@ -21,11 +23,13 @@ const MARK = '\n\n';
 /** Answers with 200 and 404, and leaves everything else to the lookup. */
 export class QuickLookup {
   readonly #store: QuickLookupOptions['store'];
+  readonly #releases: readonly string[];
   readonly #onAnswer: QuickLookupOptions['onAnswer'];
   readonly #heads = new ServedHeads();
   readonly #notFound: QuickAnswer;
 
-  constructor({ store, onAnswer, cacheMissing }: QuickLookupOptions) {
+  constructor({ store, releases = [], onAnswer, cacheMissing }: QuickLookupOptions) {
+    this.#releases = releases;
     this.#notFound = { head: formatHead(404, missingHeaders(cacheMissing)), body: undefined };
     this.#store = store;
     this.#onAnswer = onAnswer;
@@ -34,7 +38,7 @@ export class QuickLookup {
   readonly answer = (request: LoggedRequest): QuickAnswer | undefined => {
     const startedAt = performance.now();
     const path = request.target.slice(1);
-    const found = findSignature(this.#store(), path);
+    const found = findSignature(this.#store(), path, this.#releases);
     if (found === 'unknown' || found === 'loading') return undefined;
     if (typeof found === 'string') {
       this.#onAnswer(request, { status: 404, bytes: 0, outcome: found, path, startedAt });

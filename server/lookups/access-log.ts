@@ -1,7 +1,7 @@
 // One line a lookup, in a form that operators know how to search.
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { ReasonCode } from '../../generator/explain/reason.ts';
-import { parseLocation } from '../../generator/terms/location.ts';
+import { parseAnyLocation } from '../../generator/terms/release-location.ts';
 import { cachedPerSecond } from './cached-per-second.ts';
 import type { Answer } from './lookup.ts';
 
@@ -209,7 +209,7 @@ function formatEnd(referer = '-', userAgent = '-'): string {
 
 function listFields(request: LoggedRequest, answer: Answer): object {
   const { status, bytes, outcome, path } = answer;
-  const location = path === undefined ? undefined : parseLocation(path);
+  const location = path === undefined ? undefined : parseAnyLocation(path);
   return {
     time: new Date().toISOString(),
     client: request.client,

@@ -1,7 +1,9 @@
 // Decides what there is at a path, for lookups through node:http and before it.
 import { MAX_SIGNATURES } from '../../generator/store/numbering.ts';
 import type { SignatureStore, StoredSignature } from '../../generator/store/store.ts';
-import { formatLocation, parseLocation } from '../../generator/terms/location.ts';
+import { servesReleases } from '../../generator/release/release-area.ts';
+import { type Location, formatLocation, parseLocation } from '../../generator/terms/location.ts';
+import { parseReleaseLocation } from '../../generator/terms/release-location.ts';
 
 /**
  * Why there is no signature. `end`: behind the last one, as every pull asks; `unsigned`: a node
@@ -18,13 +20,17 @@ const NUMBERS: ReadonlyMap<string, number> = new Map(
   ]),
 );
 
+const NO_RELEASES: readonly string[] = [];
+
 /**
  * Finds the signature at a decoded path without its leading slash. The store holds well-formed
- * directories only, so what it knows needs no parsing.
+ * directories only, so what it knows needs no parsing. `releases` are the paths below which
+ * signatures of releases are served.
  */
 export function findSignature(
   store: SignatureStore | undefined,
   path: string,
+  releases = NO_RELEASES,
 ): StoredSignature | LookupMiss {
   if (store) {
     const slash = path.lastIndexOf('/');
@@ -36,8 +42,14 @@ export function findSignature(
       if (number > 1 && store.find(directory, 1)) return 'end';
     }
   }
-  const location = parseLocation(path);
+  const location = parseLocation(path) ?? parseServedRelease(path, releases);
   if (!location) return 'unknown';
   if (!store) return 'loading';
   return location.number === 1 ? 'unsigned' : 'end';
+}
+
+function parseServedRelease(path: string, releases: readonly string[]): Location | undefined {
+  if (releases.length === 0) return undefined;
+  const location = parseReleaseLocation(path);
+  return location && servesReleases(releases, location.repository) ? location : undefined;
 }

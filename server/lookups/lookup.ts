@@ -33,6 +33,8 @@ export interface Answer {
 export interface LookupOptions {
   /** The store in force; undefined before the first generation. */
   readonly store: () => SignatureStore | undefined;
+  /** The paths below which signatures of releases are served; none if left out. */
+  readonly releases?: readonly string[];
   readonly onAnswer: (request: IncomingMessage, answer: Answer) => void;
   /** How long caches may hold the 404 of a location, in milliseconds; 0 for not at all. */
   readonly cacheMissing: number;
@@ -44,11 +46,13 @@ const RETRY_AFTER = 5;
 /** Looks signatures up in a store that is replaced from time to time. */
 export class Lookup {
   readonly #store: LookupOptions['store'];
+  readonly #releases: readonly string[];
   readonly #onAnswer: LookupOptions['onAnswer'];
   readonly #missing: Headers;
 
-  constructor({ store, onAnswer, cacheMissing }: LookupOptions) {
+  constructor({ store, releases = [], onAnswer, cacheMissing }: LookupOptions) {
     this.#store = store;
+    this.#releases = releases;
     this.#onAnswer = onAnswer;
     this.#missing = missingHeaders(cacheMissing);
   }
@@ -58,7 +62,7 @@ export class Lookup {
     const startedAt = performance.now();
     const path = parseRequestPath(request.url ?? '');
     if (path === undefined) return false;
-    const found = findSignature(this.#store(), path);
+    const found = findSignature(this.#store(), path, this.#releases);
     if (found === 'unknown') return false;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       const allowed = [...EMPTY_HEADERS, 'Allow', READ_METHODS];

@@ -2,6 +2,7 @@
 import { guessByName, guessReason } from '../../generator/explain/find-reasons.ts';
 import type { ReasonCode } from '../../generator/explain/reason.ts';
 import type { Sight } from '../../generator/explain/rejected-for.ts';
+import { repositoryIn } from '../../generator/terms/release-location.ts';
 import { MAX_REPOSITORY_LENGTH } from './refused-pull.ts';
 
 export interface LoggedReasonsOptions {
@@ -24,7 +25,6 @@ const INTERVAL = 500;
 const PATIENCE = 500;
 /** Codes that are remembered; beyond, all are forgotten. */
 const MOST = 10_000;
-const DIGEST_LENGTH = '@sha256='.length + 64;
 
 /** Strangers can ask for any number of images: few of them are looked into. */
 class Allowance {
@@ -57,7 +57,7 @@ export class LoggedReasons {
   codeOf(directory: string): ReasonCode | Promise<ReasonCode> {
     const sight = this.#options.sight();
     if (!sight) return 'unknown-repository';
-    const repository = directory.slice(0, -DIGEST_LENGTH);
+    const repository = repositoryIn(directory);
     if (repository.length > MAX_REPOSITORY_LENGTH) return guessByName(sight.store, repository);
     const remembered = this.#recall(directory);
     if (remembered !== undefined) return remembered;

@@ -2,6 +2,7 @@
 // repositories pushes out no pull of a repository that the store knows; whoever asks for invented
 // digests of repositories that it knows, once each, pushes out no pull that was seen again. Each step
 // takes as long with few pulls as with many.
+import { repositoryIn } from '../../generator/terms/release-location.ts';
 import { RecencyList } from './recency-list.ts';
 import { MAX_REPOSITORY_LENGTH, type RefusedPull } from './refused-pull.ts';
 import {
@@ -136,13 +137,12 @@ export class PullMemory {
 
   /** Remembers a directory that is not remembered yet. */
   seeFirst(directory: string, client: string, now: number): void {
-    const end = directory.lastIndexOf('@');
-    if (end > MAX_REPOSITORY_LENGTH) {
+    if (repositoryIn(directory).length > MAX_REPOSITORY_LENGTH) {
       this.#dropped++;
       return;
     }
     const copy = copyOf(directory);
-    const name = copy.slice(0, end);
+    const name = repositoryIn(copy);
     const repository = this.#repositories.get(name) ?? this.#create(name, this.#isKnown(name));
     this.#renew(repository);
     this.#add(createPull(repository, copy, client, now));
@@ -152,7 +152,7 @@ export class PullMemory {
   restore(pull: RefusedPull, isKnown: boolean): void {
     const { directory } = pull;
     if (this.#pulls.has(directory)) return;
-    const name = directory.slice(0, directory.lastIndexOf('@'));
+    const name = repositoryIn(directory);
     const repository = this.#repositories.get(name) ?? this.#create(name, isKnown);
     this.#poolOf(repository).renew(repository);
     this.#add(new RememberedPull(repository, pull));

@@ -1,6 +1,6 @@
 // Refused pulls as they are written into a file, and read again with suspicion.
 import { z } from 'zod';
-import { parseDirectory } from '../../generator/terms/location.ts';
+import { parseAnyDirectory } from '../../generator/terms/release-location.ts';
 import {
   MAX_CLIENTS,
   MAX_CLIENT_LENGTH,
@@ -90,7 +90,7 @@ function goodOnesOf<Item>(schema: z.ZodType<Item>) {
 }
 
 function isDirectory(text: string): boolean {
-  const location = parseDirectory(text);
+  const location = parseAnyDirectory(text);
   return location !== undefined && location.repository.length <= MAX_REPOSITORY_LENGTH;
 }
 

@@ -58,13 +58,17 @@ export async function findRepositories(
  * looked up at once; parts of one go through the whole store.
  */
 export async function findDigests(
-  store: Pick<SignatureStore, 'directoriesOf' | 'signedDirectories'>,
+  store: Pick<SignatureStore, 'directoriesOf' | 'signedDirectories' | 'releases'>,
   beginning: string,
   limit: number,
 ): Promise<FoundPage<string>> {
   const directories =
     beginning.length === HEX_LENGTH ? store.directoriesOf(beginning) : signedDirectories(store);
-  return findPage(directories, (directory) => directory, {
+  const all = (function* () {
+    yield* store.releases;
+    yield* directories;
+  })();
+  return findPage(all, (directory) => directory, {
     matches: (directory) => hasDigest(directory, beginning),
     limit,
   });

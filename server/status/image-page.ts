@@ -2,7 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Signature, Warning } from '../../generator/gate/judge.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { type RejectedFile, formatClaims } from '../../generator/store/report.ts';
-import { formatDirectory, formatLocation, parseDirectory } from '../../generator/terms/location.ts';
+import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
+import {
+  describeDirectory,
+  isReleaseDirectory,
+  parseAnyDirectory,
+} from '../../generator/terms/release-location.ts';
 import { abbreviate, formatBytes } from '../../generator/terms/text.ts';
 import { countOf, renderFact } from '../html/facts.ts';
 import { type Html, type Part, html } from '../html/html.ts';
@@ -22,11 +27,11 @@ import { renderTime } from './parts/render-time.ts';
 import type { StatusServices } from './services.ts';
 import { readStatusKeys } from './status-keys.ts';
 
-/** What is known of an image: `?directory=REPOSITORY@sha256=HEX`, or `?repository=…&digest=sha256:HEX`. */
+/** What is known of an image or a release: `?directory=REPOSITORY@sha256=HEX` or `?directory=sha256=HEX`, or `?repository=…&digest=sha256:HEX`. */
 export async function makeImagePage(request: PageRequest): Promise<Page> {
   const { query, services } = request;
   const directory = readDirectory(query);
-  const place = parseDirectory(directory);
+  const place = parseAnyDirectory(directory);
   if (!place) {
     return refuseQuery(
       'directory= takes one image, such as team/app@sha256=…, with all 64 digits of the digest.',
@@ -36,7 +41,7 @@ export async function makeImagePage(request: PageRequest): Promise<Page> {
   if (!services.refresher.store()) {
     return notLoaded(services.refresher.status(), renderImage(facts));
   }
-  const name = `${place.repository} sha256:${abbreviate(place.digestHex)}`;
+  const name = `${describeDirectory(directory)} sha256:${abbreviate(place.digestHex)}`;
   const isKnown = facts.signatures.length + facts.rejected.total > 0 || facts.pull !== undefined;
   return {
     status: isKnown ? 200 : 404,
@@ -62,7 +67,7 @@ async function readImage(
   const { refresher, refused, reasons } = services;
   const signatures = await readSignatures(directory, services, now);
   const pull = refused.find(directory);
-  const { digestHex = '' } = parseDirectory(directory) ?? {};
+  const { digestHex = '' } = parseAnyDirectory(directory) ?? {};
   const rejected = await searches.rejectedOf(digestHex);
   const findReason = async (): Promise<FoundReason> => {
     if (!refresher.store()) return 'nothing-loaded';
@@ -155,9 +160,10 @@ function renderImage(facts: ImageFacts): Html {
   const { directory, signatures, rejected, reason } = facts;
   const told =
     typeof reason === 'object' && reason.code === 'quarantined' ? reason.files.length : 0;
-  const { repository = directory, digestHex = '' } = parseDirectory(directory) ?? {};
+  const { repository = directory, digestHex = '' } = parseAnyDirectory(directory) ?? {};
+  const isRelease = isReleaseDirectory(directory);
   return html`<dl>
-      ${renderFact('Repository', renderRepositoryLink(repository))}
+      ${isRelease ? undefined : renderFact('Repository', renderRepositoryLink(repository))}
       ${renderFact('Digest', html`<code>sha256:${digestHex}</code>`)}
       ${renderFact('Directory', html`<code>${directory}</code>`)}
     </dl>
@@ -171,10 +177,14 @@ function renderImage(facts: ImageFacts): Html {
           </section> `
         : undefined
     }
-    <section aria-labelledby="ask">
-      <h2 id="ask">Would nodes accept this image?</h2>
-      ${renderAsk(signatures[0]?.signature.claims.dockerReference ?? '', `sha256:${digestHex}`)}
-    </section>`;
+    ${
+      isRelease
+        ? undefined
+        : html`<section aria-labelledby="ask">
+            <h2 id="ask">Would nodes accept this image?</h2>
+            ${renderAsk(signatures[0]?.signature.claims.dockerReference ?? '', `sha256:${digestHex}`)}
+          </section>`
+    }`;
 }
 
 function renderRefusal(facts: ImageFacts): Html {

@@ -1,5 +1,5 @@
 import { REASON_CODES } from '../../generator/explain/reason.ts';
-import { parseDirectory } from '../../generator/terms/location.ts';
+import { parseAnyDirectory } from '../../generator/terms/release-location.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import { type Html, html } from '../html/html.ts';
 import type { RefusedPull } from '../refused/refused-pull.ts';
@@ -154,5 +154,5 @@ function groupPulls(
 }
 
 function nameOf(directory: string): string {
-  return parseDirectory(directory)?.repository ?? directory;
+  return parseAnyDirectory(directory)?.repository ?? directory;
 }

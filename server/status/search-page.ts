@@ -1,6 +1,6 @@
 import type { RejectedFile } from '../../generator/store/report.ts';
 import { parseDockerReference, withoutTransport } from '../../generator/terms/image-name.ts';
-import { parseDirectory, parseLocation } from '../../generator/terms/location.ts';
+import { parseAnyDirectory, parseAnyLocation } from '../../generator/terms/release-location.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import { type Html, html } from '../html/html.ts';
 import { type FoundPage, type FoundRepository, hasDigest } from '../search/find-page.ts';
@@ -102,13 +102,13 @@ async function findRejectedFiles(
 }
 
 function isNamed(directory: string, names: readonly string[]): boolean {
-  const { repository = '' } = parseDirectory(directory) ?? {};
+  const { repository = '' } = parseAnyDirectory(directory) ?? {};
   const lower = repository.toLowerCase();
   return names.some((name) => lower.includes(name));
 }
 
 function findHex(text: string): string | undefined {
-  const location = parseLocation(text.replace(/^\/+/, ''));
+  const location = parseAnyLocation(text.replace(/^\/+/, ''));
   return location?.digestHex ?? DIGEST.exec(text)?.[1]?.toLowerCase();
 }
 

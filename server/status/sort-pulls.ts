@@ -2,7 +2,7 @@
 // comes first, and what anybody may have made up stands apart.
 import { type ReasonCode, REASON_CODES } from '../../generator/explain/reason.ts';
 import { guessByName } from '../../generator/explain/find-reasons.ts';
-import { parseDirectory } from '../../generator/terms/location.ts';
+import { parseAnyDirectory } from '../../generator/terms/release-location.ts';
 import type { RefusedPull } from '../refused/refused-pull.ts';
 import type { StatusServices } from './services.ts';
 
@@ -43,7 +43,7 @@ export function codesBy({
     if (!store) return undefined;
     const reason = found.get(directory);
     if (reason) return reason.code;
-    const { repository = '', digestHex = '' } = parseDirectory(directory) ?? {};
+    const { repository = '', digestHex = '' } = parseAnyDirectory(directory) ?? {};
     if (refresher.rejectedOf(digestHex).length > 0) return 'quarantined';
     return guessByName(store, repository);
   };

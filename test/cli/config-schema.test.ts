@@ -46,6 +46,8 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   map: (value) => value !== '' && value !== 7,
   pool: (value) => value !== '' && value !== 7,
   platform: (value) => value !== 7,
+  // Whether paths lie in each other, or end in a digest.
+  releases: (value) => Array.isArray(value) && /sha256=|^\[.*\},\{/.test(JSON.stringify(value)),
   scopes: (value) => {
     const [name = '', scope] = Object.entries<{ prefix?: string }>(Object(value))[0] ?? [];
     return name.length > 255 || scope?.prefix === 'a\\b';

@@ -195,6 +195,10 @@ const SCOPE_NAME = 'expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or 
 const SCOPES: Samples = {
   good: [
     [{ '': KEYS }, { '': { keys: ['a.asc'], require: 'any' } }],
+    [
+      { 'registry.example': { release: true } },
+      { 'registry.example': { keys: [], release: true, require: 'any' } },
+    ],
     ...[
       'registry.example',
       'registry.example:5000',
@@ -229,6 +233,14 @@ const SCOPES: Samples = {
     ],
   ],
   bad: [
+    [
+      { 'registry.example': { keys: 'a', release: true } },
+      'registry.example: expected keys or release: true, got both: images of a release need no signature of their own',
+    ],
+    [
+      { 'registry.example': { release: false } },
+      'registry.example: release: expected true, got false',
+    ],
     [{}, 'expected at least one scope, got none'],
     [[], 'expected a mapping of scopes, got []'],
     ['x', 'expected a mapping of scopes, got "x"'],
@@ -264,7 +276,7 @@ const SCOPES: Samples = {
     ],
     [
       { 'registry.example': {} },
-      'registry.example: keys: expected a value or a list of values, got nothing',
+      'registry.example: expected keys, or release: true for images that a release vouches for',
     ],
     [
       { 'registry.example': { ...KEYS, require: 'both' } },
@@ -512,9 +524,59 @@ const RENAMINGS: Samples = {
   ],
 };
 
+const APART = 'expected a path apart from those of other areas, got ';
+const RELEASE_PLACE = 'expected a path without sha256=… and @sha256=…, got ';
+
+const RELEASES: Samples = {
+  good: [
+    [[{ from: 'releases', keys: 'a' }], [{ prefix: '', from: 'releases', keys: ['a'] }]],
+    [
+      [
+        { prefix: './ocp/', from: 'x//ocp/', keys: ['a', 'b'] },
+        { prefix: 'ocp2', from: 'x/okd', keys: 'c' },
+      ],
+      [
+        { prefix: 'ocp', from: 'x/ocp', keys: ['a', 'b'] },
+        { prefix: 'ocp2', from: 'x/okd', keys: ['c'] },
+      ],
+    ],
+    [[{ from: '.', keys: 'a' }], [{ prefix: '', from: '', keys: ['a'] }]],
+  ],
+  bad: [
+    [[], 'expected at least one release area, got none'],
+    [{}, 'expected a list of release areas, got {}'],
+    ['x', 'expected a list of release areas, got "x"'],
+    [[{ keys: 'a' }], '0: from: expected a path, got nothing'],
+    [[{ from: 'x' }], '0: keys: expected a value or a list of values, got nothing'],
+    [[{ from: '../x', keys: 'a' }], '0: from: expected a path inside the repository, got "../x"'],
+    [[{ from: 'x/sha256=ab', keys: 'a' }], `0: from: ${RELEASE_PLACE}"x/sha256=ab"`],
+    [[{ prefix: 'x@sha256=ab', from: 'x', keys: 'a' }], `0: prefix: ${RELEASE_PLACE}"x@sha256=ab"`],
+    ...[
+      ['x', 'x'],
+      ['x', 'x/y'],
+      ['x/y', 'x'],
+      ['.', 'x'],
+    ].map(([one = '', other = '']): [unknown, string] => [
+      [
+        { prefix: 'a', from: one, keys: 'k' },
+        { prefix: 'b', from: other, keys: 'k' },
+      ],
+      `1: from: ${APART}${JSON.stringify(other)} beside ${JSON.stringify(one.replace('.', ''))}`,
+    ]),
+    [
+      [
+        { from: 'a', keys: 'k' },
+        { prefix: 'b', from: 'b', keys: 'k' },
+      ],
+      `1: prefix: ${APART}"b" beside ""`,
+    ],
+  ],
+};
+
 export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   keys: COLUMNS.several,
   scopes: SCOPES,
+  releases: RELEASES,
   source: COLUMNS.text,
   policy: COLUMNS.text,
   'policy-root': COLUMNS.text,

@@ -33,7 +33,7 @@ const ENTRY_KINDS: readonly PresentEntry['kind'][] = [
 ];
 
 /** Changes whenever records are written in another way, so that no others are read. */
-const FORMAT = 6;
+const FORMAT = 7;
 
 const headerSchema = z.strictObject({
   lookasideCheckpoint: z.literal(FORMAT),
@@ -165,7 +165,7 @@ export function parseRecords(
     else if (kind === ENTRY) others.push(readEntry(reader));
     else if (kind === IGNORED) ignored += reader.number();
     else if (kind === SIGNATURE || kind === OLDER) {
-      const read = readSignature(reader, shared);
+      const read = readSignature(reader, shared, sharedVerdicts);
       const { file } = read;
       const isGood = file !== undefined && holds(file.signature);
       if (isGood) (kind === OLDER ? older : files).push(file);
@@ -185,13 +185,15 @@ interface ReadSignature {
 function readSignature(
   reader: ByteReader,
   sharedOfBlock: readonly (SharedVerdict | undefined)[],
+  sharedVerdicts: SharedVerdicts,
 ): ReadSignature {
   const shared = sharedOfBlock[reader.number()];
   const directory = reader.text();
   const number = reader.number();
   const path = formatLocation(directory, number);
   const own = readOwn(reader);
-  const signature = shared && toSignature(own, shared, directory);
+  const isJudged = shared !== undefined && sharedVerdicts.isFor(shared, directory);
+  const signature = isJudged ? toSignature(own, shared, directory) : undefined;
   const file = signature && { kind: 'publishable' as const, path, directory, number, signature };
   return { path, bytes: own.bytes, file };
 }
@@ -220,7 +222,7 @@ function readOwn(reader: ByteReader): Own {
 
 function toSignature(own: Own, shared: SharedVerdict, directory: string): Signature {
   const { timestamp, dockerReference, hash, bytes, signedAt, validFrom, validUntil } = own;
-  const { signer, scope, meets, creator, warnings, gpgv } = shared;
+  const { signer, scope, meets, creator, warnings, gpgv, release } = shared;
   const manifestDigest = `sha256:${directory.slice(directory.lastIndexOf('=') + 1)}`;
   return {
     status: signer ? 'accepted' : 'unverified',
@@ -235,6 +237,7 @@ function toSignature(own: Own, shared: SharedVerdict, directory: string): Signat
     validUntil,
     gpgv,
     warnings,
+    release,
   };
 }
 

@@ -1,9 +1,12 @@
 // What many verdicts have in common, as text: the signer, the scope, what was met, and the warnings.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Signature, Warning } from '../../gate/judge.ts';
+import type { ReleasePlaces, Signature, Warning } from '../../gate/judge.ts';
+import { releaseScopeOf } from '../../gate/release-judge.ts';
 import type { Signer } from '../../openpgp/open-message.ts';
 import type { Policy, Scope, SignedBy } from '../../policy/policy.ts';
+import { findReleaseArea } from '../../release/release-area.ts';
+import { REJECTIONS, type RejectionCode, reject } from '../../terms/rejection.ts';
 
 /** What signatures by one key for one scope share. */
 export interface SharedVerdict {
@@ -14,6 +17,8 @@ export interface SharedVerdict {
   readonly warnings: readonly Warning[];
   /** The version of the gpgv that was asked; undefined where none was. */
   readonly gpgv: string | undefined;
+  /** Undefined outside release areas. */
+  readonly release: ReleasePlaces | undefined;
 }
 
 const ID_LENGTH = 16;
@@ -32,7 +37,18 @@ const sharedSchema = z.tuple([
     }),
   ),
   z.string().nullable(),
+  z
+    .tuple([
+      z.string(),
+      z.string().nullable(),
+      z.tuple([z.string().refine(isRejectionCode), z.string(), z.string()]).nullable(),
+    ])
+    .nullable(),
 ]);
+
+function isRejectionCode(text: string): text is RejectionCode {
+  return Object.hasOwn(REJECTIONS, text);
+}
 
 /** Formats and parses what the verdicts of one policy share. */
 export class SharedVerdicts {
@@ -58,8 +74,10 @@ export class SharedVerdicts {
   }
 
   /** One line without tabs. */
-  format({ signer, scope, meets, claims: { creator }, warnings, gpgv }: Signature): string {
-    const shared = { signer, scope, meets, creator, warnings, gpgv };
+  format(signature: Signature): string {
+    const { signer, scope, meets, warnings, gpgv, release } = signature;
+    const { creator } = signature.claims;
+    const shared = { signer, scope, meets, creator, warnings, gpgv, release };
     if (this.#last && isSame(this.#last.shared, shared)) return this.#last.text;
     const text = JSON.stringify([
       this.#idOf(signer),
@@ -69,6 +87,7 @@ export class SharedVerdicts {
       creator,
       warnings,
       gpgv ?? null,
+      release ? formatRelease(release) : null,
     ]);
     this.#last = { shared, text };
     return text;
@@ -85,13 +104,34 @@ export class SharedVerdicts {
   #read(text: string): SharedVerdict | undefined {
     const { data } = sharedSchema.safeParse(toJson(text));
     if (!data) return undefined;
-    const [judgedBy, fingerprints, scopeName, places, creator, warnings, version] = data;
+    const [judgedBy, fingerprints, scopeName, places, creator, warnings, version, placed] = data;
     const [fingerprint = '', primaryFingerprint = ''] = fingerprints ?? [];
     const signer = fingerprints ? { fingerprint, primaryFingerprint } : undefined;
-    const scope = this.#policy.scopes.get(scopeName);
-    if (!scope || judgedBy !== this.#idOf(signer)) return undefined;
+    const release = placed ? this.#readRelease(placed) : undefined;
+    const scope = this.#policy.scopes.get(scopeName) ?? (release && releaseScopeOf(release.area));
+    const isOther = scope?.name !== scopeName || (placed !== null && !release);
+    if (!scope || isOther || judgedBy !== this.#idOf(signer)) return undefined;
     const meets = places.flatMap((place) => scope.signedBy[place] ?? []);
-    return { signer, scope, meets, creator, warnings, gpgv: version ?? undefined };
+    return { signer, scope, meets, creator, warnings, gpgv: version ?? undefined, release };
+  }
+
+  /** Undefined for an area that is not there any more, or has other keys. */
+  #readRelease([id, repository, refused]: FormattedRelease): ReleasePlaces | undefined {
+    const area = this.#policy.releases.find((one) => one.id === id);
+    if (!area) return undefined;
+    const [code, message, hint] = refused ?? [];
+    const refusal =
+      code !== undefined && isRejectionCode(code)
+        ? reject(code, message ?? '', hint === undefined ? {} : { hint })
+        : undefined;
+    return { area, repository: repository ?? undefined, refusal };
+  }
+
+  /** Whether a verdict was made for files of a directory: what is in a release area is judged twice. */
+  isFor({ release }: SharedVerdict, directory: string): boolean {
+    const { releases } = this.#policy;
+    if (releases.length === 0 && !release) return true;
+    return findReleaseArea(releases, directory) === release?.area;
   }
 
   #isCurrent({ gpgv }: SharedVerdict): boolean {
@@ -130,6 +170,17 @@ export function createVerdictIds(
   };
 }
 
+type FormattedRelease = readonly [
+  areaId: string,
+  repository: string | null,
+  refusal: readonly [code: string, message: string, hint: string] | null,
+];
+
+function formatRelease({ area, repository, refusal }: ReleasePlaces): FormattedRelease {
+  const refused = refusal && ([refusal.code, refusal.message, refusal.hint] as const);
+  return [area.id, repository ?? null, refused ?? null];
+}
+
 function keyIdOf({ fingerprint }: Signer): string {
   return fingerprint.slice(-16).toLowerCase();
 }
@@ -153,7 +204,8 @@ function isSame(a: SharedVerdict, b: SharedVerdict): boolean {
     a.meets === b.meets &&
     a.creator === b.creator &&
     a.warnings === b.warnings &&
-    a.gpgv === b.gpgv
+    a.gpgv === b.gpgv &&
+    a.release === b.release
   );
 }
 

@@ -1,16 +1,17 @@
 // Links between the status pages: relative, so that they hold below any path of a proxy.
-import { parseDirectory } from '../../../generator/terms/location.ts';
+import { describeDirectory, parseAnyDirectory } from '../../../generator/terms/release-location.ts';
 import { type Html, html } from '../../html/html.ts';
 
 /** A link to the page of an image, by its repository and its digest. */
 export function renderImageLink(directory: string): Html {
-  const { repository = directory, digestHex = '' } = parseDirectory(directory) ?? {};
-  return html`<a href="${imageAddress(directory)}">${repository} ${renderDigest(digestHex)}</a>`;
+  const { digestHex = '' } = parseAnyDirectory(directory) ?? {};
+  const name = describeDirectory(directory);
+  return html`<a href="${imageAddress(directory)}">${name} ${renderDigest(digestHex)}</a>`;
 }
 
 /** A link to the page of an image from that of its repository. */
 export function renderDigestLink(directory: string): Html {
-  const { digestHex = '' } = parseDirectory(directory) ?? {};
+  const { digestHex = '' } = parseAnyDirectory(directory) ?? {};
   return html`<a href="${imageAddress(directory)}">${renderDigest(digestHex)}</a>`;
 }
 

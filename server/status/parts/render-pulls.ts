@@ -1,4 +1,4 @@
-import { parseDirectory } from '../../../generator/terms/location.ts';
+import { describeDirectory, parseAnyDirectory } from '../../../generator/terms/release-location.ts';
 import { type Html, html } from '../../html/html.ts';
 import { countOf, formatNumber } from '../../html/facts.ts';
 import type { ResolvedPull } from '../../refused/refused-pull.ts';
@@ -44,8 +44,8 @@ function renderPull(pull: ExplainedPull, view: PageView): Html {
 
 /** An image among others of a page. */
 export function nameImage(directory: string): string {
-  const { repository = directory, digestHex = '' } = parseDirectory(directory) ?? {};
-  return `${repository} sha256:${digestHex.slice(0, 8)}`;
+  const { digestHex = '' } = parseAnyDirectory(directory) ?? {};
+  return `${describeDirectory(directory)} sha256:${digestHex.slice(0, 8)}`;
 }
 
 /** How often, by whom, since when and until when. */

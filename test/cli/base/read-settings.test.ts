@@ -38,6 +38,7 @@ describe('settings', () => {
     assert.deepEqual(await readSettings({}, {}), {
       keys: [],
       scopes: undefined,
+      releases: undefined,
       source: undefined,
       policy: undefined,
       'policy-root': '/',
@@ -313,7 +314,7 @@ describe('settings', () => {
     ],
     'with a scope without keys': [
       'scopes: {registry.example: {}}',
-      /: scopes: registry\.example: keys: expected a value or a list of values, got nothing$/,
+      /: scopes: registry\.example: expected keys, or release: true for images that a release vouches for$/,
     ],
     'with a scope without a host': [
       'scopes: {team/app: {keys: a.asc}}',
@@ -332,7 +333,12 @@ describe('settings', () => {
     'with a member of a scope that is like none': [
       'scopes: {registry.example: {keys: a.asc, colour: red}}',
       /: scopes: registry\.example: unknown key colour$/,
-      'use one of keys, require, signedIdentity, prefix',
+      'use one of keys, release, require, signedIdentity, prefix',
+    ],
+    'with a misspelt member of a release area': [
+      'releases: [{from: x, key: a.asc}]',
+      /: releases: 0: unknown key key$/,
+      'did you mean keys?',
     ],
     'with two kinds of signedIdentity in one': [
       'scopes: {registry.example: {keys: a.asc, signedIdentity: {type: matchExact, prefix: a}}}',

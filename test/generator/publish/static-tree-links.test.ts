@@ -29,7 +29,7 @@ import { makeTemporary, removeTemporary, useTemporary } from '../../kit/temporar
 type Contents = Readonly<Record<string, readonly string[]>>;
 
 const storeOf = (contents: Contents): ServedStore => ({
-  *served() {
+  *published() {
     for (const [directory, signatures] of Object.entries(contents)) {
       for (const [index, text] of signatures.entries()) {
         const bytes = Buffer.from(text);

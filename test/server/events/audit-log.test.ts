@@ -182,7 +182,7 @@ describe('the audit log', () => {
   it('has all changes, in lines that container runtimes do not cut', async () => {
     const count = 1000;
     const files = await makeFiles(count);
-    const added = files.map((one) => ({ file: one, number: 1 }));
+    const added = files.map((one) => ({ file: one, directory: one.directory, number: 1 }));
     const rejected = Array.from({ length: 10 }, (_, number) => toRejected(`bad-${number}`));
     const difference = { ...NO_DIFFERENCE, added, removed: files.slice(0, 7), rejected };
     audit.add({ ...toPublication(1), difference }, { author: 'A <a>' });

@@ -305,7 +305,7 @@ describe('the refresher, as verdicts come and go', () => {
     const shared = { signer: undefined, scope, meets: [], creator: null, warnings: [] };
     const rules = {
       'another rule that says the same of it': {
-        said: { ...shared, gpgv: '2.2.40' },
+        said: { ...shared, gpgv: '2.2.40', release: undefined },
         left: ['one', 'usual'],
       },
       'another rule that does not': { said: undefined, left: ['one'] },

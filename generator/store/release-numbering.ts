@@ -1,0 +1,69 @@
+// Where the files of release areas are served, and under which numbers. The cluster-version operator asks
+// for 1 to 9 and stops at the first 404; oc-mirror asks for 1 alone, and copies the image that it names.
+import type { PublishableFile } from '../gate/checked-file.ts';
+import { MOST_RELEASE_SIGNATURES, orderRelease } from '../release/release-order.ts';
+import { parseDockerReference } from '../terms/image-name.ts';
+import { formatDirectory } from '../terms/location.ts';
+import { formatReleaseDirectory } from '../terms/release-location.ts';
+
+/** The signatures of one release. Each file is in exactly one place. */
+interface ReleaseNumbering {
+  /** Number N is at index N - 1. */
+  readonly served: readonly PublishableFile[];
+  /** More than the cluster-version operator asks for. */
+  readonly unlisted: readonly PublishableFile[];
+}
+
+/** Numbers the files that are served for one release, given in any order. */
+export function numberRelease(files: readonly PublishableFile[]): ReleaseNumbering {
+  const byHash = new Map<string, PublishableFile>();
+  for (const file of files.toSorted(byNumberAndPath)) {
+    if (!byHash.has(file.signature.hash)) byHash.set(file.signature.hash, file);
+  }
+  const distinct = [...byHash.values()].map((file) => ({
+    file,
+    identity: file.signature.claims.dockerReference,
+  }));
+  const served = orderRelease(distinct).map(({ file }) => file);
+  const hashes = new Set(served.map(({ signature }) => signature.hash));
+  return { served, unlisted: files.filter(({ signature }) => !hashes.has(signature.hash)) };
+}
+
+function byNumberAndPath(one: PublishableFile, other: PublishableFile): number {
+  if (one.number !== other.number) return one.number - other.number;
+  return one.path < other.path ? -1 : 1;
+}
+
+/** The directory in which nodes find a file; undefined where they take no notice of it. */
+export function nodeDirectoryOf({ directory, signature }: PublishableFile): string | undefined {
+  const { release } = signature;
+  if (!release) return directory;
+  const { repository } = release;
+  return repository === undefined ? undefined : formatDirectory(repository, digestOf(directory));
+}
+
+/**
+ * The directories in which clusters find a file before an update: flat, and below the repository that was
+ * signed, as Red Hat has several. None where it is not of a release.
+ */
+export function releaseDirectoriesOf({
+  directory,
+  signature: { claims, release },
+}: PublishableFile): readonly string[] {
+  if (!release || release.refusal) return [];
+  const { prefix } = release.area;
+  const { repository } = parseDockerReference(claims.dockerReference) ?? {};
+  const bases =
+    repository === undefined ? [] : [prefix === '' ? repository : `${prefix}/${repository}`];
+  return [prefix, ...bases].map((base) => formatReleaseDirectory(base, digestOf(directory)));
+}
+
+/** The files among those of one release that are served nowhere: there are too many before them. */
+export function findUnlisted(files: readonly PublishableFile[]): readonly PublishableFile[] {
+  if (files.length <= MOST_RELEASE_SIGNATURES) return [];
+  return numberRelease(files).unlisted.filter((file) => nodeDirectoryOf(file) === undefined);
+}
+
+function digestOf(directory: string): string {
+  return directory.slice(directory.lastIndexOf('=') + 1);
+}
