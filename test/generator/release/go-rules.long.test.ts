@@ -15,7 +15,6 @@ import { makePayload, validPayload } from '../../fuzz/payload.ts';
 import { HEX, PLACES } from '../../fuzz/place.ts';
 import { type Random, makeRandom } from '../../fuzz/random.ts';
 import {
-  GO_OPENPGP,
   type ReleaseAnswer,
   type ReleaseQuestion,
   ReleaseVerifier,
