@@ -43,17 +43,16 @@ export function judgeRelease(
 ): ReleaseSignature | Rejection {
   const fault = checkBlobSize(bytes.length) ?? checkStart(bytes);
   if (fault) return { ...fault, breaksPulls: false };
-  let refusal: Rejection | undefined;
-  let accepted: ReleaseSignature | undefined;
-  for (const keyring of keyrings) {
-    const verdict = judgeFor(bytes, digest, keyring, now);
-    if (isRejection(verdict)) {
-      if (!refusal || refusal.code === 'unknown-signer') refusal = verdict;
-    } else if (accepted) {
-      accepted = { ...accepted, keyrings: [...accepted.keyrings, keyring] };
-    } else accepted = verdict;
-  }
-  return accepted ?? refusal ?? reject('cannot-verify', 'no release keys were given');
+  const verdicts = keyrings.map((keyring) => judgeFor(bytes, digest, keyring, now));
+  const accepted = verdicts.flatMap((verdict) => (isRejection(verdict) ? [] : [verdict]));
+  const [first] = accepted;
+  if (first) return { ...first, keyrings: accepted.flatMap(({ keyrings: good }) => good) };
+  const refusals = verdicts.filter(isRejection);
+  return (
+    refusals.find(({ code }) => code !== 'unknown-signer') ??
+    refusals[0] ??
+    reject('cannot-verify', 'no release keys were given')
+  );
 }
 
 /** What no packet begins with. */

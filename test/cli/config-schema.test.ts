@@ -35,6 +35,7 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   poll: (value) => ['597h', '25d'].includes(String(value)),
   'gpgv-limit': (value) => ['0s', '999ms'].includes(String(value)),
   'max-connections': (value) => ['15', '1000001'].includes(String(value)),
+  'per-file': (value) => ['8', '1001'].includes(String(value)),
   'max-path-depth': (value) => value === '0',
   'max-entries': (value) => value === '0',
   'max-path-length': (value) => value === '99999999TiB',
