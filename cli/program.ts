@@ -163,6 +163,17 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return probe(url, settings, io);
     },
   },
+  release: {
+    summary: 'say whether clusters accept a release of OpenShift, or write its signatures for them',
+    operands: [
+      ['<ACTION>', 'configmap, or check'],
+      ['[OPERAND...]', 'configmap: SOURCE; check: a release (DIGEST or image), and SOURCE'],
+    ],
+    run: async (operands, settings, io, flags) => {
+      const { release } = await import('./release/release.ts');
+      return release(operands, settings, io, flags);
+    },
+  },
 };
 
 const CONFIG = 'YAML file with any of these options, under their names without the dashes';

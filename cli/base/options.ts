@@ -50,7 +50,8 @@ export type Command =
   | 'explain'
   | 'init'
   | 'hook'
-  | 'probe';
+  | 'probe'
+  | 'release';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */
@@ -83,7 +84,7 @@ export interface Option {
 const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
-const READING: readonly Command[] = [...ALL, 'keys', 'explain', 'promote'];
+const READING: readonly Command[] = [...ALL, 'keys', 'explain', 'promote', 'release'];
 /** Those that talk to a git host. */
 const REMOTE: readonly Command[] = [...READING, 'push', 'sign', 'mirror'];
 /** Those that judge what they read, wherever it comes from. */
@@ -102,7 +103,7 @@ const SCOPED: readonly Command[] = [
   'probe',
 ];
 /** All commands: each prints for people. */
-const EVERY: readonly Command[] = [...SCOPED, 'init'];
+const EVERY: readonly Command[] = [...SCOPED, 'init', 'release'];
 
 /** A signature that is late by more would be as good as lost. Milliseconds. */
 const LONGEST_MISSING = 86_400_000;
@@ -125,6 +126,7 @@ export const OPTIONS = {
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
       init: `public keys to accept for images that no --scope covers: ${KEY_FILES}`,
       probe: `public keys to verify the signatures of --images with: ${KEY_FILES}`,
+      release: `keys whose signatures count for releases, one keyring a file: ${KEY_FILES}`,
       hook: `public keys to accept, instead of what the pushed lookaside.yaml says: ${KEY_FILES}`,
       push: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
       sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
@@ -304,11 +306,13 @@ export const OPTIONS = {
       'node-config',
       'explain',
       'probe',
+      'release',
     ],
     wording: {
       keys: 'format of the report: text or json',
       probe: 'format of the report: text or json',
       mirror: 'format of the report: text or json',
+      release: 'format of the report: text or json',
       show: 'format of the output: text or json',
       push: 'format of the report: text or json',
       sign: 'format of the report: text or json',
@@ -326,6 +330,7 @@ export const OPTIONS = {
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
       probe: ['text', 'json'],
+      release: ['text', 'json'],
     },
     default: 'text',
     schema: oneOf('text', 'json', 'github', 'sarif', 'junit'),
@@ -353,9 +358,10 @@ export const OPTIONS = {
   out: {
     argument: 'DIR',
     description: 'directory to write the tree to; DIR/current is the newest generation',
-    commands: ['generate', 'node-config', 'sign'],
+    commands: ['generate', 'node-config', 'sign', 'release'],
     wording: {
       'node-config': 'directory to write the files to, or - for standard output',
+      release: 'with configmap: directory to write the ConfigMaps to, or - for standard output',
       sign: 'directory to write signatures to instead of pushing them, laid out as skopeo does',
     },
     isPath: true,
@@ -622,10 +628,14 @@ export const OPTIONS = {
     schema: absoluteDirectory,
   },
   check: {
-    argument: 'ROOT',
+    argument: 'PATH',
     description:
-      'report what is wrong with the files of a node instead of writing any; ROOT stands for its /, or with --rootless for a home directory',
-    commands: ['node-config'],
+      'report what is wrong with the files of a node instead of writing any; PATH stands for its /, or with --rootless for a home directory',
+    commands: ['node-config', 'release'],
+    wording: {
+      release:
+        'with configmap: say what a cluster makes of the ConfigMaps in a file, or - for standard input, instead of writing any',
+    },
     isPath: true,
     schema: text,
   },
@@ -666,12 +676,29 @@ export const OPTIONS = {
     default: '4.12.0',
     schema: butaneVersion,
   },
+  digest: {
+    argument: 'DIGEST',
+    description: 'with configmap: take this release only (sha256:…)',
+    commands: ['release'],
+    repeatable: true,
+    schema: several,
+  },
+  'per-file': {
+    argument: 'N',
+    description:
+      'with configmap: most signatures in one ConfigMap; `oc apply` takes about 200, and fewer if they are large',
+    commands: ['release'],
+    default: '200',
+    schema: wholeNumber(9, 1000),
+  },
   server: {
     argument: 'URL',
     description:
       'running server to ask instead of a SOURCE, by the address of its status listener (http://localhost:8081)',
-    commands: ['explain', 'promote'],
+    commands: ['explain', 'promote', 'release'],
     wording: {
+      release:
+        'with check: store to ask instead of a SOURCE, by the address that clusters have (https://signatures.example.com/)',
       promote: 'store of the stage to ask instead of --from, by the address that its nodes have',
     },
     schema: text,
@@ -837,7 +864,7 @@ export const OPTIONS = {
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain', 'sign', 'promote', 'mirror'],
+    commands: ['explain', 'sign', 'promote', 'mirror', 'release'],
     isPath: true,
     schema: text,
   },

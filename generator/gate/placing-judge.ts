@@ -12,7 +12,8 @@ import {
   parseReleaseDirectory,
 } from '../terms/release-location.ts';
 import { type Rejection, isRejection } from '../terms/rejection.ts';
-import { type UntrustedClaims, parseClaims } from './claims.ts';
+import { parseClaims } from './claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 import { Inquiry } from './inquiry.ts';
 import type { Judge, JudgeOptions, Signature } from './judge.ts';
 import { openForAny, takesStrangers } from './open-for-any.ts';

@@ -9,7 +9,7 @@ import { explainForeignSignature } from '../openpgp/foreign/foreign-signature-fi
 import { MAX_BLOB_BYTES, checkBlobSize } from '../openpgp/signature-file.ts';
 import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
 import { formatTime } from '../terms/text.ts';
-import type { UntrustedClaims } from '../gate/claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 import { GoFault, catchFault } from './go-openpgp/go-fault.ts';
 import { type GoMessage, readGoMessage } from './go-openpgp/go-message.ts';
 import type { ReleaseKeyring } from './release-keyring.ts';
@@ -43,17 +43,16 @@ export function judgeRelease(
 ): ReleaseSignature | Rejection {
   const fault = checkBlobSize(bytes.length) ?? checkStart(bytes);
   if (fault) return { ...fault, breaksPulls: false };
-  let refusal: Rejection | undefined;
-  let accepted: ReleaseSignature | undefined;
-  for (const keyring of keyrings) {
-    const verdict = judgeFor(bytes, digest, keyring, now);
-    if (isRejection(verdict)) {
-      if (!refusal || refusal.code === 'unknown-signer') refusal = verdict;
-    } else if (accepted) {
-      accepted = { ...accepted, keyrings: [...accepted.keyrings, keyring] };
-    } else accepted = verdict;
-  }
-  return accepted ?? refusal ?? reject('cannot-verify', 'no release keys were given');
+  const verdicts = keyrings.map((keyring) => judgeFor(bytes, digest, keyring, now));
+  const accepted = verdicts.flatMap((verdict) => (isRejection(verdict) ? [] : [verdict]));
+  const [first] = accepted;
+  if (first) return { ...first, keyrings: accepted.flatMap(({ keyrings: good }) => good) };
+  const refusals = verdicts.filter(isRejection);
+  return (
+    refusals.find(({ code }) => code !== 'unknown-signer') ??
+    refusals[0] ??
+    reject('cannot-verify', 'no release keys were given')
+  );
 }
 
 /** What no packet begins with. */

@@ -21,6 +21,7 @@ export interface ReleaseKeyWarning {
 /** A keyring: one `verifier-public-key-…` of the cluster-version operator. */
 export interface ReleaseKeyring {
   readonly path: string;
+  readonly bytes: Uint8Array;
   /** SHA-256 of the file, base64url: another file has another. */
   readonly id: string;
   readonly keys: readonly ReleaseKey[];
@@ -63,6 +64,7 @@ export function readReleaseKeyring(file: KeyFile): ReleaseKeyring {
   const isArmored = loaded === armored;
   return {
     path: file.path,
+    bytes: file.bytes,
     id: hash('sha256', file.bytes, 'base64url'),
     keys: loaded.entities.map(toReleaseKey),
     warnings: [...warnOfArmor(file, isArmored ? armor : undefined), ...warnOfKeys(file, loaded)],

@@ -3,7 +3,7 @@
 // anything behind the object), stricter in others: no unknown member, not even in `optional`.
 import { type Rejection, reject } from '../terms/rejection.ts';
 import { isJson, membersOf } from '../terms/strict-json.ts';
-import type { UntrustedClaims } from '../gate/claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 
 const SIGNATURE_TYPE = 'atomic container signature';
 const MAX_INT64 = 2n ** 63n;
@@ -20,6 +20,8 @@ const SHAPE = {
   },
   optional: { creator: 'string', timestamp: 'int64' },
 } as const satisfies Shape;
+
+const MIRRORED_SHAPE: Shape = { critical: SHAPE.critical, optional: { creator: 'string' } };
 
 /** Values by their paths: `critical.type`. */
 type Values = Map<string, string>;
@@ -62,6 +64,15 @@ export function parseReleaseClaims(
   };
 }
 
+/** The identity as oc-mirror reads it, which takes additional members, but nothing behind the object. */
+export function parseIdentity(untrustedPayload: Uint8Array): { identity: string } | Rejection {
+  const json = new TextDecoder('utf-8', { ignoreBOM: true }).decode(untrustedPayload);
+  if (!isJson(json)) return reject('payload-not-json', 'expected a JSON object as the payload');
+  const values: Values = new Map();
+  const fault = readMembers(json.trim(), MIRRORED_SHAPE, '', values, false);
+  return fault ?? { identity: values.get('critical.identity.docker-reference') ?? '' };
+}
+
 /** The object that the text starts with; what is behind it is not read. */
 function firstObject(text: string): string | undefined {
   const start = text.search(/[^ \t\r\n]/);
@@ -85,6 +96,7 @@ function readMembers(
   shape: Shape,
   path: string,
   into: Values,
+  isStrict = true,
 ): Rejection | undefined {
   if (json === 'null') return undefined;
   const members = membersOf(json);
@@ -96,13 +108,14 @@ function readMembers(
       names.find((known) => known === foldCase(member.name));
     const expected = name === undefined ? undefined : shape[name];
     if (name === undefined || expected === undefined) {
+      if (!isStrict) continue;
       return unknownMember(path === '' ? 'the payload' : path, member.name);
     }
     const at = path === '' ? name : `${path}.${name}`;
     const fault =
       typeof expected === 'string'
         ? readValue(member.json, expected, at, into)
-        : readMembers(member.json, expected, at, into);
+        : readMembers(member.json, expected, at, into, isStrict);
     if (fault) return fault;
   }
   return undefined;

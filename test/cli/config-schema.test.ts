@@ -36,6 +36,7 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   'gpgv-limit': (value) => ['0s', '999ms'].includes(String(value)),
   jobs: (value) => ['0', '65'].includes(String(value)),
   'max-connections': (value) => ['15', '1000001'].includes(String(value)),
+  'per-file': (value) => ['8', '1001'].includes(String(value)),
   'max-path-depth': (value) => value === '0',
   'max-entries': (value) => value === '0',
   'max-path-length': (value) => value === '99999999TiB',

@@ -837,6 +837,18 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   check: COLUMNS.text,
   cluster: COLUMNS.text,
   diff: COLUMNS.text,
+  digest: COLUMNS.several,
+  'per-file': {
+    good: [
+      ['9', 9],
+      [200, 200],
+      ['1000', 1000],
+    ],
+    bad: ['8', '1001', '-9', '20.5', '', 'many'].map((value) => [
+      value,
+      `expected a whole number from 9 to 1000, got ${JSON.stringify(value)}`,
+    ]),
+  },
   server: COLUMNS.text,
   images: COLUMNS.text,
   at: {

@@ -58,21 +58,14 @@ function findLiteral(packets: PacketReader, entities: readonly GoEntity[]): Foun
   let onePass: OnePassSignature | undefined;
   let signer: GoSigner | undefined;
   for (let packet = packets.next(); packet; packet = packets.next()) {
-    switch (packet.kind) {
-      case 'encrypted':
-        throw new GoFault('beyond', 'it is encrypted');
-      case 'compressed':
-        packets.enter(packet.inner);
-        break;
-      case 'one-pass':
-        ({ onePass } = packet);
-        checkOnePass(onePass);
-        // Go keeps the key of an earlier one where it does not know that of a later one.
-        signer = findSigners(entities, onePass.keyId)[0] ?? signer;
-        break;
-      case 'literal':
-        return { onePass, signer, body: packet.body };
-      default:
+    if (packet.kind === 'literal') return { onePass, signer, body: packet.body };
+    if (packet.kind === 'encrypted') throw new GoFault('beyond', 'it is encrypted');
+    if (packet.kind === 'compressed') packets.enter(packet.inner);
+    if (packet.kind === 'one-pass') {
+      ({ onePass } = packet);
+      checkOnePass(onePass);
+      // Go keeps the key of an earlier one where it does not know that of a later one.
+      signer = findSigners(entities, onePass.keyId)[0] ?? signer;
     }
   }
   throw new GoFault('unexpected-eof', 'EOF');

@@ -134,13 +134,16 @@ function isEcdsaSignature(
 
 /** The key as Node has it; undefined if its point is not on the curve. */
 export function toEcdsaKey({ curve, x, y }: EcdsaNumbers) {
-  const encode = (part: Uint8Array): string => Buffer.from(part).toString('base64url');
   try {
     const key = { kty: 'EC', crv: curve, x: encode(x), y: encode(y) };
     return createPublicKey({ format: 'jwk', key });
   } catch {
     return undefined;
   }
+}
+
+function encode(part: Uint8Array): string {
+  return Buffer.from(part).toString('base64url');
 }
 
 /** How many bytes a coordinate has. */

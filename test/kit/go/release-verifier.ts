@@ -47,7 +47,6 @@ export class ReleaseVerifier {
 
   /** Answers in the order of the questions. */
   async askAll(questions: readonly ReleaseQuestion[]): Promise<readonly ReleaseAnswer[]> {
-    const encode = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
     const lines = questions.map(({ keyring, digest, signature }) =>
       JSON.stringify({ keyring: encode(keyring), digest, signature: encode(signature) }),
     );
@@ -64,4 +63,8 @@ export class ReleaseVerifier {
   async remove(): Promise<void> {
     await removeTemporary(this.#directory);
   }
+}
+
+function encode(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }
