@@ -75,7 +75,7 @@ describeWith(['gpg'], 'lookaside node-config --cluster of hostile files', () => 
           assert.doesNotMatch(stdout.toString(), UNPRINTABLE);
         },
       ),
-      { numRuns: atLength(25, 1000) },
+      { numRuns: atLength(25, 300) },
     );
   });
 
