@@ -6,7 +6,7 @@ import { type NodeFinding, type NodeFindingCode, NODE_FINDINGS } from '../check/
 /**
  * Every code with its cause and its cure, in the order in which people have to act: what cannot be said,
  * what stops the operator, what it would lay out, what has not reached the nodes. Those of the files
- * themselves come where `NODE_FILES` is.
+ * themselves ({@link NODE_FINDINGS}) come with `config-missing`.
  */
 export const CLUSTER_FINDINGS = {
   'hosted-cluster': {
@@ -138,6 +138,7 @@ export interface ClusterFinding {
   readonly hint: string;
 }
 
+/** What a finding is about. */
 export interface ClusterParticulars {
   readonly pool?: string | undefined;
   readonly node?: string | undefined;
@@ -209,8 +210,5 @@ export function listSteps(findings: readonly ClusterFinding[]): readonly string[
     if (pool !== undefined) known.add(pool);
     pools.set(hint, known);
   }
-  const steps = [...pools].map(([hint, of]) =>
-    of.size === 0 ? hint : `${[...of].join(', ')}: ${hint}`,
-  );
-  return steps;
+  return [...pools].map(([hint, of]) => (of.size === 0 ? hint : `${[...of].join(', ')}: ${hint}`));
 }

@@ -3,7 +3,7 @@
 // asks about are not looked at.
 import { z } from 'zod';
 import { toLine } from '../../terms/text.ts';
-import type { PrintedObject } from './cluster-file.ts';
+import { ClusterFileError, type PrintedObject } from './cluster-file.ts';
 import { type Labels, type LabelSelector, labelSelectorSchema } from './label-selector.ts';
 
 const text = z
@@ -24,7 +24,12 @@ const count = z
   .nullish()
   .transform((value) => value ?? 0);
 const selector = labelSelectorSchema.nullish().transform((value): LabelSelector => value ?? {});
-const metadata = z.object({ name: z.string().min(1), labels, annotations: labels });
+/** Of objects as Kubernetes takes them (RFC 1123, subdomain): some go into commands that people paste. */
+const objectName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'expected a name of Kubernetes');
+const metadata = z.object({ name: objectName, labels, annotations: labels });
 const reference = z
   .object({ name: text })
   .nullish()
@@ -181,7 +186,13 @@ class Collected<Value> {
   }
 }
 
-/** Sorts printed objects by what they are. */
+/** Honest clusters have some ten. */
+const MAX_POOLS = 1000;
+
+/**
+ * Sorts printed objects by what they are.
+ * @throws ClusterFileError for more pools than any cluster has.
+ */
 export function readCluster(objects: readonly PrintedObject[]): Cluster {
   const found = {
     MachineConfigPool: new Collected(poolSchema),
@@ -205,8 +216,12 @@ export function readCluster(objects: readonly PrintedObject[]): Cluster {
     const reason = found[kind].add(name, untrusted);
     if (reason !== undefined) unreadable.push({ kind, name, reason });
   }
+  const pools = found.MachineConfigPool.list();
+  if (pools.length > MAX_POOLS) {
+    throw new ClusterFileError(`expected at most ${MAX_POOLS} pools, got ${pools.length}`);
+  }
   return {
-    pools: found.MachineConfigPool.list(),
+    pools,
     machineConfigs: found.MachineConfig.byName,
     nodes: found.Node.list(),
     image: found.Image.byName.get('cluster'),

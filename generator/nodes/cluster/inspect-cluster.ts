@@ -14,7 +14,7 @@ import { type Rollout, inspectRollout } from './inspect-rollout.ts';
 import { FileJudge, type FileState, POLICY_PATH } from './judge-files.ts';
 import { parsePolicyJson } from './operator-policy.ts';
 import { type RenderedConfig, RenderedConfigs, mergePool } from './pool-files.ts';
-import { placeNodes } from './pool-members.ts';
+import { placeNodes, selectConfigs } from './pool-members.ts';
 
 /** What nodes should have. */
 export interface WantedCluster {
@@ -68,10 +68,20 @@ export async function inspectCluster(
     ...inspectNames(cluster, wanted.pools),
     ...placed.findings,
   ];
+  const selected = new Set(
+    cluster.pools.flatMap((pool) => selectConfigs(pool, cluster).map(({ name }) => name)),
+  );
   const pools: PoolReport[] = [];
   for (const pool of asked) {
     const nodes = cluster.kinds.has('Node') ? (placed.byPool.get(pool.name) ?? []) : undefined;
-    const inspected = await inspectPool(pool, { cluster, rendered, judge, wanted, nodes });
+    const inspected = await inspectPool(pool, {
+      cluster,
+      selected,
+      rendered,
+      judge,
+      wanted,
+      nodes,
+    });
     pools.push(inspected.report);
     findings.push(...inspected.findings);
   }
@@ -81,6 +91,7 @@ export async function inspectCluster(
 
 interface PoolInput {
   readonly cluster: Cluster;
+  readonly selected: ReadonlySet<string>;
   readonly rendered: RenderedConfigs;
   readonly judge: FileJudge;
   readonly wanted: WantedCluster;
@@ -89,7 +100,7 @@ interface PoolInput {
 
 async function inspectPool(
   pool: Pool,
-  { cluster, rendered, judge, wanted, nodes }: PoolInput,
+  { cluster, selected, rendered, judge, wanted, nodes }: PoolInput,
 ): Promise<{ readonly report: PoolReport; readonly findings: readonly ClusterFinding[] }> {
   const target: RenderedConfig | undefined =
     pool.configuration === '' ? undefined : rendered.get(pool.configuration);
@@ -99,7 +110,7 @@ async function inspectPool(
   // Without MachineConfigs nothing is known of files.
   const hasConfigs = cluster.kinds.has('MachineConfig');
   const found = hasConfigs
-    ? await inspectPoolFiles({ pool, cluster, files, wanted: present, judge })
+    ? await inspectPoolFiles({ pool, cluster, selected, files, wanted: present, judge })
     : [];
   const { findings, ...rollout } = await inspectRollout({
     pool,

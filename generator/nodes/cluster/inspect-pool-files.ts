@@ -19,12 +19,13 @@ import {
   nameReasons,
 } from './operator-policy.ts';
 import type { PoolFiles } from './pool-files.ts';
-import { selectConfigs } from './pool-members.ts';
 
 /** What is known of a pool when its files are looked at. */
 export interface PoolView {
   readonly pool: Pool;
   readonly cluster: Cluster;
+  /** Names of the MachineConfigs that any pool selects. */
+  readonly selected: ReadonlySet<string>;
   readonly files: PoolFiles;
   /** The files that node-config would write. */
   readonly wanted: readonly NodeFile[];
@@ -70,6 +71,9 @@ function keyOf({ code, path, scope = '', message }: NodeFinding): string {
   return [code, path, scope, message].join('\0');
 }
 
+/** Of what could be better; an honest pool has a few. */
+const MAX_TRIES = 50;
+
 interface Overridden {
   readonly findings: readonly ClusterFinding[];
   /** Keys of the findings that are gone once the losers win. */
@@ -81,9 +85,12 @@ async function findOverridden(view: PoolView, judgement: Judgement): Promise<Ove
   const findings: ClusterFinding[] = [];
   const explained = new Set<string>();
   if (!hasFault(judgement.findings)) return { findings, explained };
+  let tries = 0;
   for (const [path, { from, losers }] of view.files.merged) {
     if (!isOfContainers(path, view)) continue;
     for (const loser of losers) {
+      tries += 1;
+      if (tries > MAX_TRIES) return { findings, explained };
       const gone = findGone(judgement, await judgeWith(view, path, loser));
       if (gone.length === 0) continue;
       for (const finding of gone) explained.add(keyOf(finding));
@@ -159,16 +166,16 @@ function ownPaths(wanted: readonly NodeFile[]): readonly string[] {
 
 /** Whether our files are there at all and, if not, a MachineConfig that would bring them. */
 async function findMissing(view: PoolView): Promise<ClusterFinding | undefined> {
-  const { pool, cluster, files, wanted, judge } = view;
+  const { pool, cluster, selected, files, wanted, judge } = view;
+  let tries = 0;
   const paths = ownPaths(wanted);
   if (paths.some((path) => files.merged.has(path))) return undefined;
-  const selected = new Set(
-    cluster.pools.flatMap((each) => selectConfigs(each, cluster).map(({ name }) => name)),
-  );
   for (const config of cluster.machineConfigs.values()) {
     if (selected.has(config.name) || config.name.startsWith('rendered-')) continue;
     const own = parseIgnition(config.config);
     if (typeof own === 'string' || !paths.some((path) => own.has(path))) continue;
+    tries += 1;
+    if (tries > MAX_TRIES) break;
     const judgement = await judge.judge(new Map([...files.merged, ...own]));
     if (hasFault(judgement.findings)) continue;
     const message = `expected the files from a MachineConfig that the pool selects, got them in ${config.name}, which no pool selects`;

@@ -8,6 +8,9 @@ import type { Labels } from './label-selector.ts';
 export const ROLE_LABEL = 'machineconfiguration.openshift.io/role';
 const WORKER = 'worker';
 
+/** Nobody looks for more of them. */
+const MAX_LOSERS = 20;
+
 /** A MachineConfig that can be merged. */
 export interface Mergeable {
   readonly name: string;
@@ -19,7 +22,7 @@ export interface Mergeable {
 export interface MergedEntry extends IgnitionEntry {
   /** The MachineConfig that its bytes are from. */
   readonly from: string;
-  /** Those that had the path before and lost it, the last one first. */
+  /** Those that had the path before and lost it, the last one first; at most {@link MAX_LOSERS}. */
   readonly losers: readonly string[];
 }
 
@@ -39,7 +42,7 @@ export function sortForMerge<Config extends Pick<Mergeable, 'name' | 'labels'>>(
 }
 
 /** As Go compares strings; names of Kubernetes are ASCII. */
-export function compareNames(a: string, b: string): number {
+function compareNames(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
@@ -59,8 +62,12 @@ export function mergeMachineConfigs(sorted: readonly Mergeable[]): MergedFiles {
   return merged;
 }
 
+function listLosers({ from, losers }: MergedEntry): readonly string[] {
+  return [from, ...losers].slice(0, MAX_LOSERS);
+}
+
 function start(before: MergedEntry | undefined, entry: IgnitionEntry, name: string): MergedEntry {
-  return { ...entry, from: name, losers: before ? [before.from, ...before.losers] : [] };
+  return { ...entry, from: name, losers: before ? listLosers(before) : [] };
 }
 
 function combine(before: MergedEntry, entry: IgnitionEntry, name: string): MergedEntry {
@@ -73,6 +80,6 @@ function combine(before: MergedEntry, entry: IgnitionEntry, name: string): Merge
     mode: entry.mode ?? before.mode,
     appends: before.appends || entry.appends,
     from: hasContents ? name : before.from,
-    losers: hasContents ? [before.from, ...before.losers] : before.losers,
+    losers: hasContents ? listLosers(before) : before.losers,
   };
 }

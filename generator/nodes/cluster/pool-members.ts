@@ -24,7 +24,8 @@ export function placeNodes({ pools, nodes }: Cluster): PlacedNodes {
       continue;
     }
     const others = byPool.get(found.name) ?? [];
-    byPool.set(found.name, [...others, node]);
+    others.push(node);
+    byPool.set(found.name, others);
   }
   return { byPool, findings };
 }

@@ -53,7 +53,7 @@ describeWith(['gpg'], 'lookaside node-config --cluster of merged MachineConfigs'
         }
         assert.equal(exit, pools.every(({ verifies }) => verifies === true) ? 0 : 1);
       }),
-      { numRuns: atLength(15, 1000) },
+      { numRuns: atLength(15, 300) },
     );
   });
 });
