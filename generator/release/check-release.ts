@@ -78,26 +78,28 @@ function mirrored(bytes: Uint8Array, keyrings: readonly ReleaseKeyring[]) {
 
 const NONE = 'there is no signature';
 
+/**
+ * A cluster wants a signature for each keyring that its release brings along. Which of these that are is not known
+ * here: those without one are named.
+ */
 function judgeOperator(
   offers: readonly JudgedOffer[],
   missing: ReadonlySet<ReleaseKeyring>,
 ): ClientVerdict {
   const client = 'cluster-version-operator';
-  const first = offers.findIndex(({ operator }) => operator === undefined);
-  if (first >= 0 && missing.size === 0) {
-    return { client, isAccepted: true, reason: `signature-${first + 1} is good` };
-  }
   if (offers.length === 0) return { client, isAccepted: false, reason: NONE };
+  const first = offers.findIndex(({ operator }) => operator === undefined);
+  if (first < 0) {
+    const reason = describeRefusals(offers.map(({ operator }) => operator));
+    return { client, isAccepted: false, reason };
+  }
   if (first >= MOST_RELEASE_SIGNATURES) {
     const reason = `the good one is behind the first ${MOST_RELEASE_SIGNATURES}, and no more are tried`;
     return { client, isAccepted: false, reason };
   }
   const named = [...missing].map(({ path }) => path).join(', ');
-  const reason =
-    first < 0
-      ? describeRefusals(offers.map(({ operator }) => operator))
-      : `each keyring needs a signature of its own, and there is none for ${named}`;
-  return { client, isAccepted: false, reason };
+  const but = named === '' ? '' : `, but none is for clusters that also want one by ${named}`;
+  return { client, isAccepted: true, reason: `signature-${first + 1} is good${but}` };
 }
 
 function judgeMirror([first]: readonly JudgedOffer[]): ClientVerdict {

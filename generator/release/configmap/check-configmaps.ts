@@ -127,7 +127,9 @@ function readObjects(text: string): readonly unknown[] {
       throw new ConfigMapFileError('expected YAML without aliases', { cause });
     }
   }
-  return objects.filter((one) => one !== null).flatMap(itemsOf);
+  const all = objects.filter((one) => one !== null).flatMap(itemsOf);
+  if (all.length === 0) throw new ConfigMapFileError('expected ConfigMaps, got none');
+  return all;
 }
 
 function itemsOf(value: unknown): readonly unknown[] {
