@@ -3,7 +3,8 @@
 import { hash } from 'node:crypto';
 import { parseSignatureFile } from '../openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS, type PathBudgets } from '../terms/budgets.ts';
-import { type UntrustedClaims, parseClaims } from './claims.ts';
+import { parseClaims } from './claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { Inquiry } from './inquiry.ts';
 import { openForAny, takesStrangers } from './open-for-any.ts';

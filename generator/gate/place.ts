@@ -9,7 +9,7 @@ import {
   normalizeHost,
   parseDockerReference,
 } from '../terms/image-name.ts';
-import type { UntrustedClaims } from './claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 import {
   type ImageDirectory,
   type Location,

@@ -12,7 +12,8 @@ import {
   parseReleaseDirectory,
 } from '../terms/release-location.ts';
 import { type Rejection, isRejection } from '../terms/rejection.ts';
-import { type UntrustedClaims, parseClaims } from './claims.ts';
+import { parseClaims } from './claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 import { Inquiry } from './inquiry.ts';
 import type { Judge, JudgeOptions, Signature } from './judge.ts';
 import { openForAny, takesStrangers } from './open-for-any.ts';
@@ -70,7 +71,7 @@ export class PlacingJudge implements Judge {
     );
     const area = releases.find((_area, at) => !isRejection(verdicts[at] ?? {}));
     // Where nobody says who may sign images, only releases are taken.
-    const [refusal] = verdicts.filter(isRejection);
+    const refusal = verdicts.find(isRejection);
     if (!isConfigured && !area && refusal) return refusal;
     if (!area || (place && findReleaseArea(releases, place.directory) === area)) {
       return place ?? defaultPlace(claims);

@@ -1,7 +1,7 @@
 // From the description of a store to the files that nodes need: which keys, which store, which
 // policy. Every other form that node-config writes is made from these files.
 import { isUnjudged } from '../policy/key-faults.ts';
-import type { Policy, Scope } from '../policy/policy.ts';
+import { type Policy, type Scope, isOfRelease } from '../policy/policy.ts';
 import { type KeyForm, placeKeys } from './key-files.ts';
 import type { NodeFile } from './node-file.ts';
 import {
@@ -54,9 +54,12 @@ export function createNodeFiles(policy: Policy, options: NodeFilesOptions): read
     name,
     haveKeyPaths: options.clients !== 'any',
   });
+  // Their digests come from the release, which is verified before an update.
+  const vouchedFor = [...policy.scopes.values()].filter(isOfRelease);
+  const all = [...scopes, ...vouchedFor];
   const content = existing
-    ? mergePolicyJson(existing, scopes, keys, byDefault)
-    : createPolicyJson(scopes, keys, byDefault ?? 'reject');
+    ? mergePolicyJson(existing, all, keys, byDefault)
+    : createPolicyJson(all, keys, byDefault ?? 'reject');
   const directory = isRootless ? USER : SYSTEM_DIRECTORY;
   return [
     ...keys.files,

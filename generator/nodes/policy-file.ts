@@ -1,6 +1,6 @@
 // policy.json: what nodes ask of images before they use them (containers-policy.json(5)).
 import { z } from 'zod';
-import type { Scope, SignedBy } from '../policy/policy.ts';
+import { type Scope, type SignedBy, isOfRelease } from '../policy/policy.ts';
 import { DEFAULT_IDENTITY, toSignedIdentityJson } from '../policy/signed-identity.ts';
 import type { KeyPlaces } from './key-files.ts';
 import type { NodeFile } from './node-file.ts';
@@ -75,9 +75,11 @@ export function formatScopeMember(scope: Scope, places: KeyPlaces): string {
 
 function toDockerScopes(scopes: readonly Scope[], places: KeyPlaces): ScopesJson {
   return Object.fromEntries(
-    scopes.map(({ name, signedBy }) => [
-      name,
-      signedBy.map((requirement) => toRequirementJson(requirement, places)),
+    scopes.map((scope) => [
+      scope.name,
+      isOfRelease(scope)
+        ? [{ type: 'insecureAcceptAnything' }]
+        : scope.signedBy.map((requirement) => toRequirementJson(requirement, places)),
     ]),
   );
 }

@@ -3,12 +3,21 @@ import { KEY_NOTES, describeNote } from '../openpgp/import/key-notes.ts';
 import type { Keyring } from '../openpgp/keyring.ts';
 import type { Policy } from './policy.ts';
 
-/** A sentence for each, once. */
-export function listKeyWarnings({ scopes }: Pick<Policy, 'scopes'>): readonly string[] {
+/** A sentence for each, once; of release areas, what clusters do not take. */
+export function listKeyWarnings({
+  scopes,
+  releases,
+}: Pick<Policy, 'scopes' | 'releases'>): readonly string[] {
   const keyrings = [...scopes.values()].flatMap(({ signedBy }) =>
     signedBy.map(({ keyring }) => keyring),
   );
-  return [...new Set(keyrings.flatMap((keyring) => describeKeyNotes(keyring)))];
+  const ofReleases = releases.flatMap((area) => area.keyrings.flatMap(({ warnings }) => warnings));
+  return [
+    ...new Set([
+      ...keyrings.flatMap((keyring) => describeKeyNotes(keyring)),
+      ...ofReleases.map(({ message }) => message),
+    ]),
+  ];
 }
 
 /** The notes of a keyring, each with its cure. */

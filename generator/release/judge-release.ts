@@ -9,7 +9,7 @@ import { explainForeignSignature } from '../openpgp/foreign/foreign-signature-fi
 import { MAX_BLOB_BYTES, checkBlobSize } from '../openpgp/signature-file.ts';
 import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
 import { formatTime } from '../terms/text.ts';
-import type { UntrustedClaims } from '../gate/claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 import { GoFault, catchFault } from './go-openpgp/go-fault.ts';
 import { type GoMessage, readGoMessage } from './go-openpgp/go-message.ts';
 import type { ReleaseKeyring } from './release-keyring.ts';

@@ -3,7 +3,7 @@
 // anything behind the object), stricter in others: no unknown member, not even in `optional`.
 import { type Rejection, reject } from '../terms/rejection.ts';
 import { isJson, membersOf } from '../terms/strict-json.ts';
-import type { UntrustedClaims } from '../gate/claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 
 const SIGNATURE_TYPE = 'atomic container signature';
 const MAX_INT64 = 2n ** 63n;

@@ -2,7 +2,7 @@
 // Bytes lie one behind the other in large blocks, what many signatures have in common is there
 // once, and what the place says already is not kept.
 import type { PublishableFile } from '../gate/checked-file.ts';
-import type { UntrustedClaims } from '../gate/claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 import type { Signature } from '../gate/judge.ts';
 import type { Signer } from '../openpgp/open-message.ts';
 import { formatLocation } from '../terms/location.ts';

@@ -1,6 +1,6 @@
 // What reports say of each file: the JSON form of DESIGN's `check --format json`, which is
 // stable, and from which the text form and the status page are made.
-import type { UntrustedClaims } from '../gate/claims.ts';
+import type { UntrustedClaims } from '../terms/untrusted-claims.ts';
 import { formatTime } from '../terms/text.ts';
 import {
   type CheckedFile,

@@ -30,7 +30,8 @@ const ONE_IGNORED: Summary = { ...EMPTY, ignored: 1 };
 /** What most directories hold, kept once. */
 const ONE_ACCEPTED: Summary = { ...EMPTY, accepted: 1 };
 
-const NO_GUESTS: readonly PublishableFile[] = [];
+/** The same list, so that nobody has to compare. */
+export const NO_GUESTS: readonly PublishableFile[] = [];
 
 /** Numbers the files of a directory. */
 export function toDirectory(

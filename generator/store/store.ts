@@ -30,6 +30,7 @@ import { ALWAYS, type Validity, holdsAt, intersect } from '../terms/validity.ts'
 import {
   type Directory,
   EMPTY,
+  NO_GUESTS,
   type Summary,
   addSummaries,
   countOther,
@@ -532,7 +533,11 @@ export class SignatureStore {
     return { served: directory.served, rejected: rejectedIn(directory, this.#held) };
   }
 
-  #setDirectory(directory: Directory): void {
+  #setDirectory(prepared: Directory): void {
+    const { name, files } = prepared;
+    // Another directory of the same change may have brought guests since, which are counted already.
+    const guests = this.#directories.get(name)?.guests ?? NO_GUESTS;
+    const directory = guests === prepared.guests ? prepared : toDirectory(name, files, guests);
     const before = this.#put(directory);
     const [lost, gained] = before === directory ? [[], []] : findMoves(before, directory);
     if (lost.length + gained.length > 0) this.#moveGuests(lost, gained);

@@ -156,7 +156,8 @@ export const REJECTIONS = {
     cure: 'Change the policy of the scope, or remove the file.',
   },
   misplaced: {
-    cause: 'The file is named like a signature, but does not lie in a `repo@sha256=HEX` directory.',
+    cause:
+      'The file is named like a signature, but does not lie in a `repo@sha256=HEX` directory, nor in a `sha256=HEX` directory of a release area.',
     cure: 'Move it to `namespace/repo@sha256=HEX/signature-N`.',
   },
   'stray-file': {
@@ -188,7 +189,8 @@ export const REJECTIONS = {
     cure: 'Rename the directory.',
   },
   'too-many-signatures': {
-    cause: 'The directory has more than 127 signatures. Nodes fail at the 128th.',
+    cause:
+      'The directory has more than 127 signatures: nodes fail at the 128th. Or a release has more than 9, the most that clusters ask for.',
     cure: 'Remove old signatures.',
   },
   'path-too-deep': {

@@ -1,5 +1,5 @@
 // What a signature is to say: that an image of this name has this manifest.
-import type { UntrustedClaims } from '../../generator/gate/claims.ts';
+import type { UntrustedClaims } from '../../generator/terms/untrusted-claims.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 

@@ -37,6 +37,18 @@ const MIRROR = 'registry.example/rel/app:v1';
 const [A, R1, R2, R3] = ['a0', 'a1', 'a2', 'a3'].map(hexOf);
 const flat = (hex = '', number = 1): string => `sha256=${hex}/signature-${number}`;
 
+/** Asks for paths: each gives these bytes, or this status. */
+async function assertServed(
+  server: Lookaside,
+  served: Readonly<Record<string, Uint8Array | number>>,
+): Promise<void> {
+  for (const [path, expected] of Object.entries(served)) {
+    const { status, bytes } = await lookUp(server, path);
+    if (typeof expected === 'number') assert.deepEqual([path, status], [path, expected]);
+    else assert.deepEqual([path, status, bytes], [path, 200, Buffer.from(expected)]);
+  }
+}
+
 describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
   const servers = useLookaside();
   const directory = useTemporary();
@@ -60,20 +72,12 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
   };
   const serve = async (from = source(), ...args: readonly string[]): Promise<Lookaside> =>
     servers.startHere(from, [
-      ...['--config', world.config, '--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'],
-      ...['--state-dir', join(directory(), 'state'), ...args],
+      `--config=${world.config}`,
+      '--listen=127.0.0.1:0',
+      '--status-listen=127.0.0.1:0',
+      `--state-dir=${join(directory(), 'state')}`,
+      ...args,
     ]);
-  const assertServed = async (
-    server: Lookaside,
-    served: Readonly<Record<string, Uint8Array | number>>,
-  ): Promise<void> => {
-    for (const [path, expected] of Object.entries(served)) {
-      const { status, bytes } = await lookUp(server, path);
-      if (typeof expected === 'number') assert.deepEqual([path, status], [path, expected]);
-      else assert.deepEqual([path, status, bytes], [path, 200, Buffer.from(expected)]);
-    }
-  };
-
   it('serves what lies flat in both layouts, and nothing of it to nodes that would refuse it', async () => {
     await putFiles(source(), {
       [`team/app@sha256=${A}/signature-1`]: image,
@@ -153,9 +157,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
       files.map(({ release: told }) => told && 'code' in told && told.code),
       ['unknown-signer'],
     );
-    const { code: strict } = await runLookaside([
-      ...['check', source(), '--config', world.config, '--strict'],
-    ]);
+    const [, strict] = await check('--strict');
     assert.equal(strict, 1);
   });
 

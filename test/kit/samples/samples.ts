@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { PublishableFile } from '../../../generator/gate/checked-file.ts';
-import { type Location, parseLocation } from '../../../generator/terms/location.ts';
+import type { Location } from '../../../generator/terms/location.ts';
+import { parseAnyLocation } from '../../../generator/terms/release-location.ts';
 import { type Judge, type Signature, PolicyJudge } from '../../../generator/gate/judge.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -63,7 +64,7 @@ export async function judgeOf(
 }
 
 export function locationOf(path: string): Location {
-  const location = parseLocation(path);
+  const location = parseAnyLocation(path);
   assert(location, `${path} is no location`);
   return location;
 }

@@ -390,8 +390,8 @@ describeWith(['git'], 'generator: a checkpoint of a git source', () => {
   for (const [what, blocks] of Object.entries({
     'of nothing': [],
     'of another format': [Buffer.from(`{"lookasideCheckpoint":9,"tree":"${'a'.repeat(40)}"}`)],
-    'of no tree': [Buffer.from('{"lookasideCheckpoint":6,"tree":"HEAD"}')],
-    'of more': [Buffer.from(`{"lookasideCheckpoint":6,"tree":"${'a'.repeat(40)}","more":1}`)],
+    'of no tree': [Buffer.from('{"lookasideCheckpoint":7,"tree":"HEAD"}')],
+    'of more': [Buffer.from(`{"lookasideCheckpoint":7,"tree":"${'a'.repeat(40)}","more":1}`)],
     'that is no JSON': [Buffer.from('{')],
   })) {
     it(`is of no use with a header ${what}`, async () => {
@@ -409,7 +409,7 @@ describeWith(['git'], 'generator: a checkpoint of a git source', () => {
     it(`is of no use with a record ${what}`, async () => {
       const snapshot = await push(some());
       const header = Buffer.from(
-        JSON.stringify({ lookasideCheckpoint: 6, tree: snapshot.tree?.id }),
+        JSON.stringify({ lookasideCheckpoint: 7, tree: snapshot.tree?.id }),
       );
       await writeBlocks(
         checkpointPath(),
