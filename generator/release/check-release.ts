@@ -1,5 +1,6 @@
 // Whether the clients of a release accept its signatures, each by its own rules: the cluster-version operator, which
 // tries nine; oc-mirror, which takes the first or stops; and nodes, which read all.
+import { formatSignatureName } from '../terms/location.ts';
 import { type Rejection, isRejection } from '../terms/rejection.ts';
 import { judgeRelease } from './judge-release.ts';
 import { judgeForMirror } from './mirror-rule.ts';
@@ -99,14 +100,14 @@ function judgeOperator(
   }
   const named = [...missing].map(({ path }) => path).join(', ');
   const but = named === '' ? '' : `, but none is for clusters that also want one by ${named}`;
-  return { client, isAccepted: true, reason: `signature-${first + 1} is good${but}` };
+  return { client, isAccepted: true, reason: `${formatSignatureName(first + 1)} is good${but}` };
 }
 
 function judgeMirror([first]: readonly JudgedOffer[]): ClientVerdict {
   const client = 'oc-mirror';
   if (!first?.mirror) return { client, isAccepted: false, reason: NONE };
   if (isRejection(first.mirror)) {
-    const reason = `it stops at signature-1: ${describe(first.mirror)}`;
+    const reason = `it stops at ${formatSignatureName(1)}: ${describe(first.mirror)}`;
     return { client, isAccepted: false, reason };
   }
   return { client, isAccepted: true, reason: `it copies ${first.mirror.identity}` };
@@ -118,11 +119,12 @@ function judgeNode(offers: readonly JudgedOffer[]): ClientVerdict {
   const breaking = offers.findIndex(({ node }) => node?.breaksPulls === true);
   const fault = offers[breaking]?.node;
   if (fault) {
-    const reason = `signature-${breaking + 1} fails every pull: ${describe(fault)}`;
+    const reason = `${formatSignatureName(breaking + 1)} fails every pull: ${describe(fault)}`;
     return { client, isAccepted: false, reason };
   }
   const good = offers.findIndex(({ node }) => node === undefined);
-  if (good >= 0) return { client, isAccepted: true, reason: `signature-${good + 1} is good` };
+  if (good >= 0)
+    return { client, isAccepted: true, reason: `${formatSignatureName(good + 1)} is good` };
   if (offers.length === 0) return { client, isAccepted: false, reason: NONE };
   const reason = describeRefusals(offers.map(({ node }) => node));
   return { client, isAccepted: false, reason };
