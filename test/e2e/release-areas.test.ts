@@ -415,9 +415,12 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
         'vendor.asc': await readFile(world.config.replace('lookaside.yaml', 'vendor.asc')),
         'both.asc': await readFile(world.config.replace('lookaside.yaml', 'both.asc')),
       });
+      const server = await serve(remote.path, '--poll=1s');
       const push = ['push', file, '--to', remote.path];
-      const { code, stderr } = await runLookaside(push);
+      const wait = ['--wait', server.baseUrl];
+      const { code, stderr } = await runLookaside([...push, ...wait]);
       assert.equal(code, 0, stderr);
+      await assertServed(server, { [flat(R1)]: release });
       assert.match(
         await remote.gitBare('ls-tree', '-r', '--name-only', 'main'),
         new RegExp(`^releases/${flat(R1)}$`, 'm'),
