@@ -298,8 +298,8 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
       { type: 'insecureAcceptAnything' },
     ]);
     await putFiles(source(), { [`releases/${flat(R1)}`]: release });
-    const image = `registry.example/ocp/art@sha256:${R2}`;
-    const explained = await runLookaside(['explain', image, source(), '--config', config]);
+    const reference = `registry.example/ocp/art@sha256:${R2}`;
+    const explained = await runLookaside(['explain', reference, source(), '--config', config]);
     assert.equal(explained.code, 0, explained.stdout + explained.stderr);
     assert.match(explained.stdout, /a release,? which vouches for them/);
   });
