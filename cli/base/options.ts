@@ -146,7 +146,7 @@ export const OPTIONS = {
   },
   releases: {
     description: 'where signatures of OpenShift releases lie, and whose count: see "Releases"',
-    commands: [...READING, 'push', 'sign', 'hook'],
+    commands: [...READING, 'push', 'sign', 'hook', 'node-config'],
     isInFileOnly: true,
     members: RELEASE_MEMBERS,
     schema: releases,

@@ -2,6 +2,8 @@
 // gate judges by.
 import { signedScopes } from '../../generator/nodes/node-files.ts';
 import { adviseOnLayout, adviseOn } from '../../generator/nodes/check/advice.ts';
+import { adviseOnReleaseStores } from '../../generator/nodes/release-stores.ts';
+import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import type { NodeFile } from '../../generator/nodes/node-file.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
@@ -48,12 +50,24 @@ export async function nodeConfig(
     ...adviseOn(policy, { ...options, now, expiryWarning: settings['expiry-warning'] }),
     ...(settings.target === 'flatpak' ? [] : adviseOnLayout(madeFrom.scopes, options)),
     ...target.advice,
+    ...adviseOnCluster(settings, options.url),
   ];
   await writeFiles(target.files, out, target.isConcatenable, io);
   for (const sentence of warnings) {
     io.stderr.write(`lookaside: warning: ${toPrintable(sentence)}\n`);
   }
   return 0;
+}
+
+/** The forms in which only clusters of OpenShift are configured. */
+const OF_CLUSTERS: ReadonlySet<Settings['target']> = new Set(['machineconfig', 'butane']);
+
+function adviseOnCluster({ target, releases = [] }: Settings, url: StoreUrl): readonly string[] {
+  if (!OF_CLUSTERS.has(target)) return [];
+  return adviseOnReleaseStores(
+    releases.map(({ prefix }) => prefix),
+    url,
+  );
 }
 
 /** Only the files as they are lie where others may lie already. */

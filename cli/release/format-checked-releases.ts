@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { CheckedRelease, JudgedOffer } from '../../generator/release/check-release.ts';
+import { formatSignatureName } from '../../generator/terms/location.ts';
 import { isRejection, type Rejection } from '../../generator/terms/rejection.ts';
 import { formatJson } from '../../generator/terms/text.ts';
 import { hasColour, type ProcessIo } from '../base/process-io.ts';
@@ -76,7 +77,7 @@ function formatOffer(
   return refusals.flatMap(([client, refusal]) =>
     refusal
       ? [
-          `signature-${number} (${place}), ${client}: ${refusal.code}: ${refusal.message}`,
+          `${formatSignatureName(number)} (${place}), ${client}: ${refusal.code}: ${refusal.message}`,
           `  hint: ${refusal.hint}`,
         ]
       : [],

@@ -3,7 +3,11 @@ import type { OfferedSignature } from '../../generator/release/check-release.ts'
 import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import { MOST_RELEASE_SIGNATURES } from '../../generator/release/release-order.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
-import { parseReleaseDirectory } from '../../generator/terms/release-location.ts';
+import {
+  formatReleaseDirectory,
+  parseReleaseDirectory,
+} from '../../generator/terms/release-location.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
 import { parseUrl, toLine } from '../../generator/terms/text.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
@@ -56,7 +60,7 @@ export function offersAtServer(server: string): ReadOffers {
     const offered: OfferedSignature[] = [];
     for (let number = 1; number <= MOST_RELEASE_SIGNATURES; number++) {
       const url = new URL(base);
-      url.pathname = `${prefix}/sha256=${hex}/signature-${number}`;
+      url.pathname = `${prefix}/${formatLocation(formatReleaseDirectory('', hex), number)}`;
       const bytes = await fetchSignature(url, ending);
       if (!bytes) break;
       if (bytes.length > 0) offered.push({ place: url.pathname, bytes });

@@ -1,5 +1,6 @@
 // Whether the clients of a release accept its signatures, each by its own rules: the cluster-version operator, which
 // tries nine; oc-mirror, which takes the first or stops; and nodes, which read all.
+import { formatSignatureName } from '../terms/location.ts';
 import { type Rejection, isRejection } from '../terms/rejection.ts';
 import { judgeRelease } from './judge-release.ts';
 import { judgeForMirror } from './mirror-rule.ts';
@@ -78,33 +79,35 @@ function mirrored(bytes: Uint8Array, keyrings: readonly ReleaseKeyring[]) {
 
 const NONE = 'there is no signature';
 
+/**
+ * A cluster wants a signature for each keyring that its release brings along. Which of these that are is not known
+ * here: those without one are named.
+ */
 function judgeOperator(
   offers: readonly JudgedOffer[],
   missing: ReadonlySet<ReleaseKeyring>,
 ): ClientVerdict {
   const client = 'cluster-version-operator';
-  const first = offers.findIndex(({ operator }) => operator === undefined);
-  if (first >= 0 && missing.size === 0) {
-    return { client, isAccepted: true, reason: `signature-${first + 1} is good` };
-  }
   if (offers.length === 0) return { client, isAccepted: false, reason: NONE };
+  const first = offers.findIndex(({ operator }) => operator === undefined);
+  if (first < 0) {
+    const reason = describeRefusals(offers.map(({ operator }) => operator));
+    return { client, isAccepted: false, reason };
+  }
   if (first >= MOST_RELEASE_SIGNATURES) {
     const reason = `the good one is behind the first ${MOST_RELEASE_SIGNATURES}, and no more are tried`;
     return { client, isAccepted: false, reason };
   }
   const named = [...missing].map(({ path }) => path).join(', ');
-  const reason =
-    first < 0
-      ? describeRefusals(offers.map(({ operator }) => operator))
-      : `each keyring needs a signature of its own, and there is none for ${named}`;
-  return { client, isAccepted: false, reason };
+  const but = named === '' ? '' : `, but none is for clusters that also want one by ${named}`;
+  return { client, isAccepted: true, reason: `${formatSignatureName(first + 1)} is good${but}` };
 }
 
 function judgeMirror([first]: readonly JudgedOffer[]): ClientVerdict {
   const client = 'oc-mirror';
   if (!first?.mirror) return { client, isAccepted: false, reason: NONE };
   if (isRejection(first.mirror)) {
-    const reason = `it stops at signature-1: ${describe(first.mirror)}`;
+    const reason = `it stops at ${formatSignatureName(1)}: ${describe(first.mirror)}`;
     return { client, isAccepted: false, reason };
   }
   return { client, isAccepted: true, reason: `it copies ${first.mirror.identity}` };
@@ -116,11 +119,12 @@ function judgeNode(offers: readonly JudgedOffer[]): ClientVerdict {
   const breaking = offers.findIndex(({ node }) => node?.breaksPulls === true);
   const fault = offers[breaking]?.node;
   if (fault) {
-    const reason = `signature-${breaking + 1} fails every pull: ${describe(fault)}`;
+    const reason = `${formatSignatureName(breaking + 1)} fails every pull: ${describe(fault)}`;
     return { client, isAccepted: false, reason };
   }
   const good = offers.findIndex(({ node }) => node === undefined);
-  if (good >= 0) return { client, isAccepted: true, reason: `signature-${good + 1} is good` };
+  if (good >= 0)
+    return { client, isAccepted: true, reason: `${formatSignatureName(good + 1)} is good` };
   if (offers.length === 0) return { client, isAccepted: false, reason: NONE };
   const reason = describeRefusals(offers.map(({ node }) => node));
   return { client, isAccepted: false, reason };

@@ -35,8 +35,11 @@ function byNumberAndPath(one: PublishableFile, other: PublishableFile): number {
   return one.path < other.path ? -1 : 1;
 }
 
+/** What says where a file is served. */
+type PlacedFile = Pick<PublishableFile, 'directory' | 'signature'>;
+
 /** The directory in which nodes find a file; undefined where they take no notice of it. */
-export function nodeDirectoryOf({ directory, signature }: PublishableFile): string | undefined {
+export function nodeDirectoryOf({ directory, signature }: PlacedFile): string | undefined {
   const { release } = signature;
   if (!release) return directory;
   const { repository } = release;
@@ -47,7 +50,7 @@ export function nodeDirectoryOf({ directory, signature }: PublishableFile): stri
  * The directories in which clusters find a file before an update: flat, and below the repository that was
  * signed, as Red Hat has several. None where it is not of a release.
  */
-export function releaseDirectoriesOf(file: PublishableFile): readonly string[] {
+export function releaseDirectoriesOf(file: PlacedFile): readonly string[] {
   if (!file.signature.release) return [];
   const known = RELEASE_DIRECTORIES.get(file);
   if (known) return known;
@@ -57,12 +60,12 @@ export function releaseDirectoriesOf(file: PublishableFile): readonly string[] {
 }
 
 /** A store asks for them again and again while it takes a file in. */
-const RELEASE_DIRECTORIES = new WeakMap<PublishableFile, readonly string[]>();
+const RELEASE_DIRECTORIES = new WeakMap<PlacedFile, readonly string[]>();
 
 function findReleaseDirectories({
   directory,
   signature: { claims, release },
-}: PublishableFile): readonly string[] {
+}: PlacedFile): readonly string[] {
   if (!release || release.refusal) return [];
   const { prefix } = release.area;
   const { repository } = parseDockerReference(claims.dockerReference) ?? {};
@@ -86,7 +89,7 @@ export interface FilePlaces {
   readonly refusal: Pick<Rejection, 'code' | 'message' | 'hint'> | undefined;
 }
 
-export function findPlaces(file: PublishableFile): FilePlaces {
+export function findPlaces(file: PlacedFile): FilePlaces {
   const node = nodeDirectoryOf(file);
   const { code, message, hint } = file.signature.release?.refusal ?? {};
   const isRefused = code !== undefined && message !== undefined && hint !== undefined;

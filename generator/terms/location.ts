@@ -47,6 +47,11 @@ const MAX_COMPONENT_BYTES = 255;
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const FORBIDDEN_CHARACTERS = /[\u0000-\u001f\u007f\\]/;
 
+/** `signature-N`. The inverse of {@link parseSignatureName}. */
+export function formatSignatureName(number: number): string {
+  return `${NAME_PREFIX}${number}`;
+}
+
 /** `…/signature-N` for a directory and a number. The inverse of {@link parseLocation}. */
 export function formatLocation(directory: string, number: number): string {
   return `${directory}/${NAME_PREFIX}${number}`;

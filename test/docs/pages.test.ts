@@ -9,13 +9,15 @@ import { type Page, anchorsOf, linksOf, readPages, withoutBlocks } from './pages
 
 /** Flags of other programs, as gpg, skopeo, podman, git and curl, and of the install script. */
 const FLAGS_OF_OTHERS = new Set(
-  `add-port all allow-downgrades api-versions armor bare batch build-arg card-status data-binary dearmor delete dest-tls-verify
-   detach detach-sign digests directory dry-run edit-key eval expert export export-options fail filter from-file
+  `add-port all allow-downgrades allow-explicit-upgrade api-versions armor bare batch build-arg card-status data-binary dearmor delete dest-tls-verify
+   detach detach-sign digests directory dry-run edit-key eval expert export export-options fail file filter force from-file
    from-literal full-generate-key geometric global home-dir ignore import init initial-branch input-type install
-   keep keyring kill missing multi-arch no-edit no-install-recommends now offline omit output pass-host-header passphrase
+   keep keyring kill missing multi-arch no-edit no-install-recommends now offline omit output pass-host-header passphrase patch
    permanent preserve-digests quick-add-uid quick-gen-key quick-generate-key quick-set-expire quiet raw read-only
    registries reload remotes remove-signatures replace request retry retry-connrefused retry-delay rm root
-    runroot shell sign sign-by signature-policy signature-verification sigstore silent src-tls-verify storage-driver system time timeout tls-verify type undo user wait`.split(/\s+/),
+    runroot shell sign sign-by signature-policy signature-verification sigstore silent src-tls-verify storage-driver system time timeout tls-verify to-image type undo user wait`.split(
+    /\s+/,
+  ),
 );
 /** These name flags of scripts. */
 const ABOUT_SCRIPTS = new Set(['CONTRIBUTING.md', 'docs/performance.md', 'docs/releasing.md']);

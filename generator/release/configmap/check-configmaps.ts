@@ -23,7 +23,7 @@ export interface ConfigMapFinding {
 }
 
 /** A signature that the cluster-version operator finds. */
-export interface FoundSignature {
+export interface ConfigMapSignature {
   readonly place: string;
   readonly digest: string;
   /** Undefined where no keys were given. */
@@ -32,7 +32,7 @@ export interface FoundSignature {
 
 export interface CheckedConfigMaps {
   readonly configMaps: number;
-  readonly found: readonly FoundSignature[];
+  readonly found: readonly ConfigMapSignature[];
   readonly findings: readonly ConfigMapFinding[];
 }
 
@@ -74,7 +74,7 @@ export function checkConfigMaps(
   now: Date,
 ): CheckedConfigMaps {
   const findings: ConfigMapFinding[] = [];
-  const found: FoundSignature[] = [];
+  const found: ConfigMapSignature[] = [];
   const configMaps = readObjects(text).map((one) => readConfigMap(one));
   const names = new Set<string>();
   for (const one of configMaps) {
@@ -127,7 +127,9 @@ function readObjects(text: string): readonly unknown[] {
       throw new ConfigMapFileError('expected YAML without aliases', { cause });
     }
   }
-  return objects.filter((one) => one !== null).flatMap(itemsOf);
+  const all = objects.filter((one) => one !== null).flatMap(itemsOf);
+  if (all.length === 0) throw new ConfigMapFileError('expected ConfigMaps, got none');
+  return all;
 }
 
 function itemsOf(value: unknown): readonly unknown[] {
