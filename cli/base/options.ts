@@ -46,6 +46,7 @@ export type Command =
   | 'promote'
   | 'node-config'
   | 'explain'
+  | 'resolve'
   | 'init'
   | 'hook'
   | 'probe';
@@ -81,7 +82,7 @@ export interface Option {
 const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
-const READING: readonly Command[] = [...ALL, 'explain', 'promote'];
+const READING: readonly Command[] = [...ALL, 'explain', 'resolve', 'promote'];
 /** Those that talk to a git host. */
 const REMOTE: readonly Command[] = [...READING, 'push', 'sign'];
 /** Those that judge what they read, wherever it comes from. */
@@ -94,6 +95,7 @@ const SCOPED: readonly Command[] = [
   'promote',
   'node-config',
   'explain',
+  'resolve',
   'hook',
   'probe',
 ];
@@ -119,6 +121,7 @@ export const OPTIONS = {
       show: `public keys to verify signatures with: ${KEY_FILES}`,
       'node-config': `public keys for images that no other scope covers: ${KEY_FILES}`,
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
+      resolve: `with SOURCE: public keys to accept: ${KEY_FILES}`,
       init: `public keys to accept for images that no --scope covers: ${KEY_FILES}`,
       probe: `public keys to verify the signatures of --images with: ${KEY_FILES}`,
       hook: `public keys to accept, instead of what the pushed lookaside.yaml says: ${KEY_FILES}`,
@@ -146,7 +149,7 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push', 'sign', 'promote', 'hook', 'probe'],
+    commands: [...JUDGING, 'explain', 'resolve', 'push', 'sign', 'promote', 'hook', 'probe'],
     wording: {
       probe: "a node's policy.json with the keys to verify with, instead of --keys",
       promote: "policy.json of the stage's nodes to verify its signatures by, instead of --keys",
@@ -154,6 +157,7 @@ export const OPTIONS = {
       sign: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       show: "a node's policy.json with the keys to verify with, instead of --keys",
       explain: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
+      resolve: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
     },
     toleratedBy: ['node-config'],
     isPath: true,
@@ -166,6 +170,7 @@ export const OPTIONS = {
     wording: {
       'node-config': `where the key paths of --merge start: ${NODE_ROOT}`,
       explain: `with SOURCE: where the key paths of --policy start: ${NODE_ROOT}`,
+      resolve: `with SOURCE: where the key paths of --policy start: ${NODE_ROOT}`,
     },
     default: '/',
     isPath: true,
@@ -195,6 +200,7 @@ export const OPTIONS = {
       check: 'subtree of the source to check',
       hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
+      resolve: 'subtree of the source that is published',
     },
     default: '.',
     schema: subtree,
@@ -274,7 +280,17 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'push', 'sign', 'promote', 'node-config', 'explain', 'probe'],
+    commands: [
+      'check',
+      'show',
+      'push',
+      'sign',
+      'promote',
+      'node-config',
+      'explain',
+      'resolve',
+      'probe',
+    ],
     wording: {
       probe: 'format of the report: text or json',
       show: 'format of the output: text or json',
@@ -283,6 +299,7 @@ export const OPTIONS = {
       promote: 'format of the report: text or json',
       'node-config': 'format of the report of --check: text or json',
       explain: 'format of the answer: text or json',
+      resolve: 'format of the answer: text or json',
     },
     values: {
       show: ['text', 'json'],
@@ -291,6 +308,7 @@ export const OPTIONS = {
       promote: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
+      resolve: ['text', 'json'],
       probe: ['text', 'json'],
     },
     default: 'text',
@@ -591,8 +609,31 @@ export const OPTIONS = {
     argument: 'ROOT',
     description:
       'report what is wrong with the files of a node instead of writing any; ROOT stands for its /, or with --rootless for a home directory',
-    commands: ['node-config'],
+    commands: ['node-config', 'resolve'],
+    wording: {
+      resolve:
+        'Kubernetes manifests to check instead of IMAGE: which images are not pinned, or pinned to what is not signed; a file, or a directory with .yaml, .yml and .json files. Further ones follow SOURCE',
+    },
     isPath: true,
+    schema: text,
+  },
+  write: {
+    argument: 'FILE',
+    description:
+      'Kubernetes manifests in which images are to be pinned, instead of IMAGE; as with --check, and nothing else in them changes',
+    commands: ['resolve'],
+    isPath: true,
+    schema: text,
+  },
+  manifests: {
+    argument: 'ask|never|DIR',
+    description:
+      'how to find out which of several digests of a tag is a list of platforms: ask the registry through skopeo, never ask, or look at the files in a directory; default: ask',
+    commands: ['resolve', 'serve'],
+    wording: {
+      serve:
+        'how /resolve.json finds out which of several digests of a tag is a list of platforms: ask registries through skopeo, never ask, or look at the files in a directory; default: never',
+    },
     schema: text,
   },
   diff: {
@@ -627,7 +668,7 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'running server to ask instead of a SOURCE, by the address of its status listener (http://localhost:8081)',
-    commands: ['explain', 'promote'],
+    commands: ['explain', 'resolve', 'promote'],
     wording: {
       promote: 'store of the stage to ask instead of --from, by the address that its nodes have',
     },
@@ -736,7 +777,8 @@ export const OPTIONS = {
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain', 'sign', 'promote'],
+    commands: ['explain', 'resolve', 'sign', 'promote', 'serve'],
+    wording: { serve: "with --manifests ask: credentials for registries, in skopeo's format" },
     isPath: true,
     schema: text,
   },

@@ -26,7 +26,10 @@ export type Choice =
 const NOTHING_WANTED: Wanted = { manifests: [], commits: [] };
 
 /** `candidates` has at least one. */
-export function chooseCandidate(candidates: readonly TagCandidate[], evidence: ChoiceEvidence): Choice {
+export function chooseCandidate(
+  candidates: readonly TagCandidate[],
+  evidence: ChoiceEvidence,
+): Choice {
   const [only] = candidates;
   if (only && candidates.length === 1) return { chosen: only, by: 'only' };
   const rest = withoutInstances(candidates, evidence);

@@ -45,7 +45,11 @@ export interface DescribedReference {
   readonly others: readonly OtherDigest[];
   readonly platforms: readonly string[];
   /** Of an image that was given by its digest, the codes of `explain` too. */
-  readonly reason: { readonly code: string; readonly message: string; readonly next: string } | null;
+  readonly reason: {
+    readonly code: string;
+    readonly message: string;
+    readonly next: string;
+  } | null;
   readonly warnings: readonly ResolveWarning[];
 }
 

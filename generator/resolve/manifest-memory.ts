@@ -59,8 +59,7 @@ export class ManifestMemory {
     const manifest = parseManifest(untrustedBytes);
     if (!manifest) return undefined;
     const { digestHex, instances } = manifest;
-    const isUsable = instances !== undefined && instances.length <= MOST_IN_A_LIST;
-    this.#set(digestHex, isUsable ? toList(instances) : SINGLE);
+    this.#set(digestHex, instances ? toList(instances.slice(0, MOST_IN_A_LIST)) : SINGLE);
     return digestHex;
   }
 

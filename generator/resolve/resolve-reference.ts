@@ -42,19 +42,18 @@ const UNDECIDED: ReadonlySet<UnresolvedReason['code']> = new Set([
   'takes-anything',
 ]);
 
-/** `image` as it is written in a manifest: without tag and digest it is `latest`. */
+/** `image` has a tag, a digest or both. */
 export function resolveReference(
   image: DockerReference,
   options: ResolveOptions,
 ): ResolvedReference {
   const { tag, digest } = image;
-  const named = tag === undefined && digest === undefined ? { ...image, tag: 'latest' } : image;
   // Of a tag beside a digest too, which is judged here because nobody does so afterwards.
-  const asTag = tag === undefined ? named : { ...named, digest: undefined };
+  const asTag = tag === undefined ? image : { ...image, digest: undefined };
   const scope = findScope(options.policy, asTag);
-  const nothing = toNothing(named, scope);
-  if (!scope) return { ...nothing, ...deny(words.noScope(named)) };
-  const pull: Pull = { ...options, scope, image: named };
+  const nothing = toNothing(image, scope);
+  if (!scope) return { ...nothing, ...deny(words.noScope(image)) };
+  const pull: Pull = { ...options, scope, image };
   const early = findObstacle(pull, []);
   if (early === null) return { ...nothing, ...deny(words.takesAnything(scope)) };
   if (early !== 'unsigned') return { ...nothing, ...deny(early) };
@@ -188,21 +187,29 @@ type Given =
 function judgeGiven(pull: Pull, signatures: readonly Signature[]): Given {
   const byDigest: Pull = { ...pull, image: { ...pull.image, tag: undefined } };
   const byTag: Pull = { ...pull, image: { ...pull.image, digest: undefined } };
-  const isForTag =
-    pull.image.tag !== undefined && findSignedAt(byTag, signatures) !== undefined;
+  const isForTag = pull.image.tag !== undefined && findSignedAt(byTag, signatures) !== undefined;
   const obstacle = findObstacle(isForTag ? byTag : byDigest, signatures);
   if (obstacle === null || (obstacle !== 'unsigned' && obstacle.code === 'also-elsewhere')) {
     return { isGood: true, isForTag, verdict: obstacle ? deny(obstacle) : RESOLVED, signatures };
   }
-  return { isGood: false, reason: obstacle === 'unsigned' ? words.notSigned(pull.image) : obstacle };
+  return {
+    isGood: false,
+    reason: obstacle === 'unsigned' ? words.notSigned(pull.image) : obstacle,
+  };
 }
 
 /** A list counts where all its instances are signed; undefined where it is no list or they are not. */
-function judgeInstances({ pull, store }: Question, known: KnownManifest | undefined): Given | undefined {
+function judgeInstances(
+  { pull, store }: Question,
+  known: KnownManifest | undefined,
+): Given | undefined {
   const instances = instancesOf(known);
   const judged = instances.map(({ digestHex }) => {
     const own = { ...pull, image: { ...pull.image, digest: `sha256:${digestHex}` } };
-    return judgeGiven(own, store.signaturesIn(findImageDirectory(pull.scope, pull.image, digestHex)));
+    return judgeGiven(
+      own,
+      store.signaturesIn(findImageDirectory(pull.scope, pull.image, digestHex)),
+    );
   });
   const [first] = judged;
   const good = judged.filter((one) => one.isGood);
@@ -212,7 +219,10 @@ function judgeInstances({ pull, store }: Question, known: KnownManifest | undefi
 }
 
 /** What nodes that verify signatures themselves would take badly. */
-function warnOf({ pull, store }: Question, known: KnownManifest | undefined): readonly ResolveWarning[] {
+function warnOf(
+  { pull, store }: Question,
+  known: KnownManifest | undefined,
+): readonly ResolveWarning[] {
   const { scope, image } = pull;
   const isExact = scope.signedBy.some(({ signedIdentity: { type } }) => type === 'matchExact');
   const unsigned = instancesOf(known).filter(({ digestHex }) => {

@@ -49,7 +49,8 @@ export function findSignedAt(pull: Pull, signatures: readonly Signature[]): numb
   for (const wanted of pull.scope.signedBy) {
     let newest: number | undefined;
     for (const signature of signatures) {
-      if (judgeForTag(wanted, pull, signature)) newest = Math.max(newest ?? -Infinity, signature.signedAt);
+      if (judgeForTag(wanted, pull, signature))
+        newest = Math.max(newest ?? -Infinity, signature.signedAt);
     }
     if (newest === undefined) return undefined;
     signedAt = Math.min(signedAt ?? Infinity, newest);

@@ -684,6 +684,8 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   ignition: choice('2.2.0', '3.1.0', '3.2.0', '3.4.0'),
   butane: BUTANE,
   check: COLUMNS.text,
+  write: COLUMNS.text,
+  manifests: COLUMNS.text,
   diff: COLUMNS.text,
   server: COLUMNS.text,
   images: COLUMNS.text,
