@@ -19,6 +19,9 @@ import { LookupCounts } from './metrics/lookup-counts.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Reasons } from './refused/reasons.ts';
 import { RefusedPulls } from './refused/refused-pulls.ts';
+import { ManifestMemory } from '../generator/resolve/manifest-memory.ts';
+import { ManifestLearner } from './resolve/manifest-learner.ts';
+import { Resolutions } from './resolve/resolutions.ts';
 import type { ServerOptions } from './server-options.ts';
 import type { StatusServices } from './status/services.ts';
 
@@ -35,6 +38,9 @@ export interface Parts extends StatusServices {
   readonly reasons: Reasons;
   readonly metrics: Metrics;
   readonly lookups: LookupCounts;
+  readonly resolutions: Resolutions;
+  /** Settles when no registry is asked any more. */
+  readonly stopLearning: () => Promise<void>;
   readonly certificate: CertificateDates;
   /** Undefined where no receiver is told of missing signatures. */
   readonly missing: MissingSignatures | undefined;
@@ -66,6 +72,7 @@ export async function createParts(
     onFirstLoad,
     onPublish: (store, { commit }) => {
       yieldToLookups(() => settleRefused(refused, store, commit, log));
+      void resolving.resolutions.lookAhead();
     },
     onRefresh: (refresh) => metrics.addRefresh(refresh),
   });
@@ -76,12 +83,14 @@ export async function createParts(
   const stopKeeping = refusedFile?.keep(refused);
   const readiness = new Readiness(() => refresher.store() !== undefined);
   const reasons = new Reasons({ source, refresher, failures, log });
+  const resolving = createResolutions(options, inForce, { refresher, reasons });
+  const { resolutions } = resolving;
   const missing = createMissing(events, { refresher, refused, reasons });
   const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
   const onResult: PeersOptions['onResult'] = (result) => metrics.addPeerDelivery(result);
   const peers = createPeers(options, { places, certificate: () => tls()?.cert, onResult });
-  const measured = { refresher, refused, lookups, certificate, peers, events };
+  const measured = { refresher, refused, lookups, certificate, peers, events, ...resolving };
   const metrics = createMetrics(options, inForce, measured);
   return {
     source,
@@ -99,6 +108,9 @@ export async function createParts(
     refused,
     reasons,
     lookups,
+    resolutions,
+    stopLearning: async () => resolving.learner?.stop(),
+    now: options.now,
     metrics,
     program,
     commitUrl,
@@ -122,14 +134,39 @@ function createPeers(
   return peers && new Peers({ ...peers, ...own, troubles, log });
 }
 
-type Measured = Pick<Parts, 'refresher' | 'refused' | 'certificate' | 'lookups' | 'peers'> & {
-  readonly events: Events | undefined;
-};
+interface Resolving {
+  readonly resolutions: Resolutions;
+  /** Undefined where nobody brings manifests. */
+  readonly learner: ManifestLearner | undefined;
+}
+
+function createResolutions(
+  { manifests, now, log }: ServerOptions,
+  { policy }: InForce,
+  { refresher, reasons }: Pick<Parts, 'refresher' | 'reasons'>,
+): Resolving {
+  const onIdle = (): void => void resolutions.lookAhead();
+  const learner = manifests && new ManifestLearner({ ...manifests, log, now, elapsed, onIdle });
+  const resolutions = new Resolutions({
+    store: refresher.store,
+    policy,
+    memory: manifests?.memory ?? new ManifestMemory(),
+    learner,
+    lastChange: async (path) => reasons.lastChange(path, 'served'),
+    now,
+  });
+  return { resolutions, learner };
+}
+
+type Measured = Pick<Parts, 'refresher' | 'refused' | 'certificate' | 'lookups' | 'peers'> &
+  Resolving & {
+    readonly events: Events | undefined;
+  };
 
 function createMetrics(
   { troubles, failures, program }: ServerOptions,
   { policy, readings, reloadedAt }: InForce,
-  { refresher, refused, lookups, certificate, peers, events }: Measured,
+  { refresher, refused, lookups, certificate, peers, events, resolutions, learner }: Measured,
 ): Metrics {
   return new Metrics({
     refresher,
@@ -143,6 +180,8 @@ function createMetrics(
     reloadedAt,
     certificateUntil: certificate.until,
     events,
+    resolved: () => resolutions.counts,
+    manifestQuestions: () => learner?.counts,
     backgroundFailures: () => failures.count,
     peers: () => peers?.count(),
     program,

@@ -104,7 +104,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       opening.cancel();
       await opening.done.catch(ignore);
       await Promise.all([main.stop(), status.stop(), stopFollowing()]);
-      await Promise.all([lookups.flush(), parts.stopKeeping(), peers?.stop()]);
+      await Promise.all([
+        lookups.flush(),
+        parts.stopKeeping(),
+        parts.stopLearning(),
+        peers?.stop(),
+      ]);
     },
   };
 }

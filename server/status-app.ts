@@ -10,11 +10,19 @@ import { READ_METHODS } from './lookups/answer-headers.ts';
 import { createRefusedJson } from './json/refused-json.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './json/repositories-json.ts';
+import { createResolveJson } from './json/resolve-json.ts';
 import { sendJson } from './json/send-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './json/status-json.ts';
 
-const READ = ['/status.json', '/refused.json', '/repositories.json', '/explain.json', '/metrics'];
+const READ = [
+  '/status.json',
+  '/refused.json',
+  '/repositories.json',
+  '/explain.json',
+  '/resolve.json',
+  '/metrics',
+];
 
 // Pages of other sites can send a browser here. They must not make it do anything, nor, where only this
 // machine is meant to read, read the answer under a name of their own that leads here (DNS rebinding).
@@ -68,6 +76,7 @@ export function createStatusApp(services: StatusServices): Express {
   app.get('/refused.json', createRefusedJson(services));
   app.get('/repositories.json', createRepositoriesJson(services));
   app.get('/explain.json', createExplainJson(services));
+  app.get('/resolve.json', createResolveJson(services));
   app.get('/metrics', async (_request, response) => {
     const { contentType, text } = await metrics.read();
     response.setHeader('Content-Type', contentType).end(text);

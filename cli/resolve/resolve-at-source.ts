@@ -4,10 +4,8 @@ import {
 } from '../../generator/resolve/describe-resolved.ts';
 import { Arrivals } from '../../generator/resolve/arrivals.ts';
 import { type FetchManifest, resolveLearning } from '../../generator/resolve/learn-wanted.ts';
-import { readManifestDirectory } from '../../generator/resolve/manifest-directory.ts';
 import { ManifestMemory } from '../../generator/resolve/manifest-memory.ts';
 import type { ResolvedReference } from '../../generator/resolve/resolved-reference.ts';
-import { messageOf } from '../../generator/terms/errors.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
@@ -15,10 +13,10 @@ import { UsageError } from '../base/usage-error.ts';
 import { type OpenChecked, withChecked } from '../check/check-once.ts';
 import { untilStopped } from '../inputs/open-source.ts';
 import {
-  type ManifestsFrom,
   fetchNothing,
   fetchThroughSkopeo,
   parseManifestsFrom,
+  readFromDirectory,
 } from '../registry/fetch-manifest.ts';
 import { explainIfServer } from '../status-listener/explain-if-server.ts';
 import type { ResolveAnswer } from './resolve-answer.ts';
@@ -34,7 +32,8 @@ export async function resolveAtSource(
   io: ProcessIo,
 ): Promise<ResolveAnswer> {
   const from = parseManifestsFrom(settings.manifests, 'ask');
-  const manifests = await readManifests(from);
+  const manifests = new ManifestMemory();
+  if (from.kind === 'directory') await readFromDirectory(from.path, manifests);
   const answer = withChecked(location, settings, io, async (checked) =>
     untilStopped(io.signals, async (ending) => {
       const { authfile } = settings;
@@ -50,19 +49,6 @@ export async function resolveAtSource(
     }),
   );
   return answer.catch((cause: unknown) => explainIfServer(location, cause));
-}
-
-async function readManifests(from: ManifestsFrom): Promise<ManifestMemory> {
-  const memory = new ManifestMemory();
-  if (from.kind !== 'directory') return memory;
-  const { path } = from;
-  const count = await readManifestDirectory(path, memory).catch((cause: unknown) => {
-    const hint = 'give ask, never, or a directory with manifests';
-    throw new UsageError(`--manifests: ${messageOf(cause)}`, hint, { cause });
-  });
-  if (count > 0) return memory;
-  const hint = 'fill it with `skopeo inspect --raw docker://IMAGE > DIR/NAME.json`';
-  throw new UsageError(`--manifests: expected manifests in ${path}, got none`, hint);
 }
 
 /** Resolves images by one state of a source. */
