@@ -39,12 +39,10 @@ export interface Parts extends StatusServices {
   readonly metrics: Metrics;
   readonly lookups: LookupCounts;
   readonly resolutions: Resolutions;
-  /** Settles when no registry is asked any more. */
-  readonly stopLearning: () => Promise<void>;
   readonly certificate: CertificateDates;
   /** Undefined where no receiver is told of missing signatures. */
   readonly missing: MissingSignatures | undefined;
-  /** Settles when the refused pulls are written for the next run. */
+  /** Settles when refused pulls and manifests are written for the next run. */
   readonly stopKeeping: () => Promise<void>;
   /** Settles when others are told of what has happened, or after a few seconds. */
   readonly stopTelling: () => Promise<void>;
@@ -84,7 +82,6 @@ export async function createParts(
   const readiness = new Readiness(() => refresher.store() !== undefined);
   const reasons = new Reasons({ source, refresher, failures, log });
   const resolving = createResolutions(options, inForce, { refresher, reasons });
-  const { resolutions } = resolving;
   const missing = createMissing(events, { refresher, refused, reasons });
   const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
@@ -93,6 +90,7 @@ export async function createParts(
   const measured = { refresher, refused, lookups, certificate, peers, events, ...resolving };
   const metrics = createMetrics(options, inForce, measured);
   return {
+    ...measured,
     source,
     troubles,
     failures,
@@ -100,21 +98,16 @@ export async function createParts(
     policy,
     readings,
     reloadedAt,
-    certificate,
     missing,
-    refresher,
-    peers,
     readiness,
-    refused,
     reasons,
-    lookups,
-    resolutions,
-    stopLearning: async () => resolving.learner?.stop(),
-    now: options.now,
     metrics,
     program,
     commitUrl,
-    stopKeeping: async () => stopKeeping?.(),
+    now: options.now,
+    stopKeeping: async () => {
+      await Promise.all([stopKeeping?.(), resolving.learner?.stop()]);
+    },
     stopTelling: async () => stopTelling(missing, events),
   };
 }

@@ -104,12 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       opening.cancel();
       await opening.done.catch(ignore);
       await Promise.all([main.stop(), status.stop(), stopFollowing()]);
-      await Promise.all([
-        lookups.flush(),
-        parts.stopKeeping(),
-        parts.stopLearning(),
-        peers?.stop(),
-      ]);
+      await Promise.all([lookups.flush(), parts.stopKeeping(), peers?.stop()]);
     },
   };
 }

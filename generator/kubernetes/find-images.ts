@@ -208,8 +208,8 @@ const KUSTOMIZATION =
 
 function noteOther(object: unknown): string {
   if (!isMap(object)) return 'It has something else than Kubernetes objects.';
-  const names = object.items.map(({ key }) => (isScalar(key) ? String(key.value) : ''));
+  const names = new Set(object.items.map(({ key }) => (isScalar(key) ? String(key.value) : '')));
   // Older kustomizations do without apiVersion and kind.
-  if (names.includes('resources') || names.includes('bases')) return KUSTOMIZATION;
+  if (names.has('resources') || names.has('bases')) return KUSTOMIZATION;
   return 'It has objects without apiVersion and kind: values of a chart, for example, are no manifests.';
 }

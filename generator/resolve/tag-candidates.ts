@@ -29,7 +29,10 @@ const HEX_LENGTH = 64;
 export function findCandidates(pull: Pull, { store, tags }: TaggedStore): SignedForTag {
   const { scope, image } = pull;
   const names = new Set(scope.signedBy.flatMap((wanted) => nameOfTag(wanted, image) ?? []));
-  const directories = new Set([...names].flatMap((name) => [...tags.directoriesOf(name)]));
+  const directories = new Set<string>();
+  for (const name of names) {
+    for (const directory of tags.directoriesOf(name)) directories.add(directory);
+  }
   const candidates: TagCandidate[] = [];
   const near: string[] = [];
   for (const directory of directories) {
