@@ -2,7 +2,7 @@
 // memory, and what is missing there is named as wanted. The registry is not asked what a tag is, so it can
 // neither move it nor bring an old image back.
 import { type Pull, judgeFor } from '../explain/find-fault.ts';
-import { findObstacle } from '../explain/find-obstacle.ts';
+import { type Obstacle, findObstacle } from '../explain/find-obstacle.ts';
 import { findImageDirectory } from '../explain/explain-image.ts';
 import type { Signature } from '../gate/judge.ts';
 import { type Policy, type Scope, describeScope, findScope } from '../policy/policy.ts';
@@ -106,30 +106,38 @@ function resolveTag(question: Question, nothing: ResolvedReference): ResolvedRef
 /** What is to be said of the digest that a tag is. */
 function describeChosen(
   question: Question,
-  { digestHex, directory }: TagCandidate,
+  { digestHex }: TagCandidate,
   signatures: readonly Signature[],
 ): Partial<ResolvedReference> {
   const { pull, manifests, now, store } = question;
   const known = manifests.find(digestHex, now);
-  // Of a list that is not signed itself, its instances say what else nodes ask for.
+  // What makes a list good that is not signed itself are the signatures of its instances.
+  const own = findObstacle(pull, signatures);
   const [first] = instancesOf(known);
-  const witness = first && findImageDirectory(pull.scope, pull.image, first.digestHex);
-  const told = signatures.length > 0 ? signatures : store.signaturesIn(witness ?? directory);
-  const obstacle = findObstacle(pull, told);
+  const isByInstances = first && own !== null && !isElsewhere(own);
+  const instance = first && findImageDirectory(pull.scope, pull.image, first.digestHex);
+  const obstacle =
+    isByInstances && instance ? findObstacle(pull, store.signaturesIn(instance)) : own;
   return {
     digestHex,
     signatures,
     platforms: platformsOf(known),
     warnings: warnOf(question, known),
-    ...(obstacle === null || obstacle === 'unsigned' ? RESOLVED : deny(obstacle)),
+    ...(isElsewhere(obstacle) ? deny(obstacle) : RESOLVED),
   };
+}
+
+/** Whether all is well here, and nodes look for something else in another place. */
+function isElsewhere(obstacle: ReturnType<typeof findObstacle>): obstacle is Obstacle {
+  return obstacle !== null && obstacle !== 'unsigned' && obstacle.code === 'also-elsewhere';
 }
 
 /** The reason of the signature that came nearest to being good for a tag. */
 function explainNone({ pull, store }: Question, near: readonly string[]): UnresolvedReason {
   const newest = (directory: string): number =>
     Math.max(...store.signaturesIn(directory).map(({ signedAt }) => signedAt));
-  const [directory] = near.toSorted((a, b) => newest(b) - newest(a));
+  // Of equals always the same.
+  const [directory] = near.toSorted().toSorted((a, b) => newest(b) - newest(a));
   if (directory !== undefined) {
     const obstacle = findObstacle(pull, store.signaturesIn(directory));
     if (obstacle !== null && obstacle !== 'unsigned') return obstacle;
@@ -189,7 +197,7 @@ function judgeGiven(pull: Pull, signatures: readonly Signature[]): Given {
   const byTag: Pull = { ...pull, image: { ...pull.image, digest: undefined } };
   const isForTag = pull.image.tag !== undefined && findSignedAt(byTag, signatures) !== undefined;
   const obstacle = findObstacle(isForTag ? byTag : byDigest, signatures);
-  if (obstacle === null || (obstacle !== 'unsigned' && obstacle.code === 'also-elsewhere')) {
+  if (obstacle === null || isElsewhere(obstacle)) {
     return { isGood: true, isForTag, verdict: obstacle ? deny(obstacle) : RESOLVED, signatures };
   }
   return {

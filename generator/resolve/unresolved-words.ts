@@ -44,7 +44,7 @@ export function repositoryNotSigned(image: DockerReference): UnresolvedReason {
 export function tagNotSigned(image: DockerReference): UnresolvedReason {
   return {
     code: 'tag-not-signed',
-    message: `${nameOf(image)} has signatures, but none for the tag ${image.tag}`,
+    message: `${nameOf(image)} has signatures, but none that counts for the tag ${image.tag}`,
     next: `Sign the image as ${formatReference(image)}. If it was signed so before, somebody has signed the same digest for another tag with \`skopeo copy\`, which replaces the first signature: \`lookaside sign\` adds one.`,
   };
 }
