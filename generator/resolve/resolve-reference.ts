@@ -162,8 +162,7 @@ function judgeDigest(
   const signatures = store.signaturesIn(findImageDirectory(pull.scope, pull.image, digestHex));
   const about = { digestHex, signatures, platforms: platformsOf(known), by: 'given' as const };
   const warnings = warnOf(question, known);
-  const own = judgeGiven(pull, signatures);
-  const given = own.isGood ? own : (judgeInstances(question, known) ?? own);
+  const given = judgeWhole(question, signatures, known);
   if (!given.isGood) {
     const isAsked = known === undefined && signatures.length === 0;
     const wanted = isAsked ? { ...NOTHING_WANTED, manifests: [digestHex] } : NOTHING_WANTED;
@@ -204,6 +203,19 @@ function judgeGiven(pull: Pull, signatures: readonly Signature[]): Given {
     isGood: false,
     reason: obstacle === 'unsigned' ? words.notSigned(pull.image) : obstacle,
   };
+}
+
+/** What is signed for the tag is better than what is signed; and a list may be so by its instances alone. */
+function judgeWhole(
+  question: Question,
+  signatures: readonly Signature[],
+  known: KnownManifest | undefined,
+): Given {
+  const own = judgeGiven(question.pull, signatures);
+  if (own.isGood && (own.isForTag || question.pull.image.tag === undefined)) return own;
+  const byInstances = judgeInstances(question, known);
+  if (!byInstances?.isGood || (own.isGood && !byInstances.isForTag)) return own;
+  return byInstances;
 }
 
 /** A list counts where all its instances are signed; undefined where it is no list or they are not. */
