@@ -12,7 +12,7 @@ export interface PinFinding {
    * signed for its tag. `refused`: there is none, or the one that it has is not signed.
    */
   readonly status: 'pinned' | 'not-pinned' | 'refused';
-  /** What stands there, or is written there. */
+  /** What stands there, is written there, or would be; left out where it is refused. */
   readonly reference?: string;
   readonly message?: string;
   readonly next?: string;

@@ -52,7 +52,8 @@ export async function readManifestFiles(
 
 async function* filesAt(place: string): AsyncGenerator<{ path: string; isNamed: boolean }> {
   const stats = await stat(place).catch((cause: unknown) => {
-    throw new UsageError(messageOf(cause), 'name a file, or a directory with manifests', { cause });
+    const hint = 'name a file, or a directory with manifests';
+    throw new UsageError(`cannot read manifests: ${messageOf(cause)}`, hint, { cause });
   });
   if (stats.isDirectory()) for await (const path of below(place, 0)) yield { path, isNamed: false };
   else yield { path: place, isNamed: true };
@@ -71,7 +72,9 @@ async function* below(directory: string, depth: number): AsyncGenerator<string> 
 
 async function readManifestText(path: string): Promise<string> {
   const bytes = await readBounded(path, MAX_FILE_BYTES).catch((cause: unknown) => {
-    throw new UsageError(messageOf(cause), 'name a file of manifests', { cause });
+    throw new UsageError(`cannot read manifests: ${messageOf(cause)}`, 'name a file of them', {
+      cause,
+    });
   });
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -111,7 +114,8 @@ export async function writeManifestFiles(changes: readonly ManifestChange[]): Pr
   } catch (cause) {
     for (const { temporary } of ready) await rm(temporary, { force: true }).catch(() => undefined);
     if (cause instanceof UsageError) throw cause;
-    throw new UsageError(messageOf(cause), 'make the directory of the file writable', { cause });
+    const hint = 'make the directory of the file writable';
+    throw new UsageError(`cannot write manifests: ${messageOf(cause)}`, hint, { cause });
   }
 }
 

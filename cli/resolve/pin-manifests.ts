@@ -136,7 +136,10 @@ function judgeString(
   if (kind === 'check') {
     const message = 'it has no digest';
     const next = `Write ${reference}, or run this with --write.`;
-    return { finding: { ...told, status: 'not-pinned', message, next }, edit: undefined };
+    return {
+      finding: { ...told, status: 'not-pinned', reference, message, next },
+      edit: undefined,
+    };
   }
   if (at.obstacle !== undefined) {
     const message = 'it cannot be pinned where it stands';

@@ -1,6 +1,6 @@
 // Images are found where they are, and nothing else in the text changes.
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parseAllDocuments } from 'yaml';
 import { findImageStrings } from '../../../generator/kubernetes/find-images.ts';
 import { replaceImages } from '../../../generator/kubernetes/replace-images.ts';
@@ -21,14 +21,15 @@ const imagesIn = (text: string): readonly string[] =>
 
 const pod = (spec: string): string => `apiVersion: v1\nkind: Pod\nspec:\n${spec}`;
 
+const templateOf = (apiVersion: string, kind: string): string =>
+  JSON.stringify({
+    apiVersion,
+    kind,
+    spec: { template: { spec: { containers: [{ image: 'x:1' }] } } },
+  });
+
 describe('generator: images of Kubernetes manifests', () => {
   describe('are found in', () => {
-    const TEMPLATE = (apiVersion: string, kind: string): string =>
-      JSON.stringify({
-        apiVersion,
-        kind,
-        spec: { template: { spec: { containers: [{ image: 'x:1' }] } } },
-      });
     const containers = { containers: [{ image: 'x:1' }] };
     const kinds: Readonly<Record<string, string>> = {
       Pod: JSON.stringify({ apiVersion: 'v1', kind: 'Pod', spec: containers }),
@@ -42,12 +43,12 @@ describe('generator: images of Kubernetes manifests', () => {
         kind: 'CronJob',
         spec: { jobTemplate: { spec: { template: { spec: containers } } } },
       }),
-      ReplicationController: TEMPLATE('v1', 'ReplicationController'),
-      Job: TEMPLATE('batch/v1', 'Job'),
+      ReplicationController: templateOf('v1', 'ReplicationController'),
+      Job: templateOf('batch/v1', 'Job'),
       ...Object.fromEntries(
         ['Deployment', 'ReplicaSet', 'DaemonSet', 'StatefulSet'].map((kind) => [
           kind,
-          TEMPLATE('apps/v1', kind),
+          templateOf('apps/v1', kind),
         ]),
       ),
     };
@@ -156,7 +157,7 @@ describe('generator: images of Kubernetes manifests', () => {
   });
 
   it('are found in time in aliases of aliases', () => {
-    const letters = [...'bcdefghijklmnop'];
+    const letters = 'b c d e f g h i j k l m n o p'.split(' ');
     const lines = letters.map((letter) => {
       const before = String.fromCodePoint((letter.codePointAt(0) ?? 0) - 1);
       return `${letter}: &${letter} [${Array.from({ length: 9 }, () => `*${before}`).join(', ')}]`;

@@ -26,10 +26,11 @@ const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(byte
 const NOW = new Date(0);
 const LATER = new Date(3_600_000);
 
+const unexpected = (error: unknown): void => assert.fail(String(error));
+
 describe('generator: memory of manifests', () => {
   const directory = useTemporary();
   const at = (...names: readonly string[]): string => join(directory(), ...names);
-  const unexpected = (error: unknown): void => assert.fail(String(error));
   const openFile = (onUnreadable: (error: unknown) => void = unexpected): ManifestFile =>
     new ManifestFile({
       path: at('manifests'),

@@ -2,7 +2,7 @@
 // model is written from the words of docs/resolve.md: it looks at all signatures for each digest, and at all
 // sets of lists, and shares no line with the rule.
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Keyring } from '../../../generator/openpgp/keyring.ts';
 import type { Policy } from '../../../generator/policy/policy.ts';
 import type { SignedIdentity } from '../../../generator/policy/signed-identity.ts';
