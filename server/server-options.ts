@@ -17,7 +17,7 @@ import type { Failures } from './troubles/failures.ts';
 import type { Troubles } from './troubles/troubles.ts';
 
 /** What is known of manifests, who brings more, and where they are kept. */
-export type ManifestOptions = Pick<ManifestLearnerOptions, 'memory' | 'fetchManifest' | 'file'>;
+export type ManifestSupply = Pick<ManifestLearnerOptions, 'memory' | 'fetchManifest' | 'file'>;
 
 /** All that a server is started with. */
 export interface ServerOptions
@@ -32,7 +32,7 @@ export interface ServerOptions
   /** Keeps refused pulls between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;
   /** What decides which of several digests a tag is; undefined where nobody tells. */
-  readonly manifests?: ManifestOptions | undefined;
+  readonly manifests?: ManifestSupply | undefined;
   /** What is wrong with the server, for operators. */
   readonly troubles: Troubles;
   /** Told of what fails unexpectedly. */

@@ -16,7 +16,7 @@ import { untilStopped } from '../inputs/open-source.ts';
 import { tellRefused } from '../inputs/tell-refused.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer } from './explain-at-server.ts';
-import { findPlace } from '../status-listener/find-place.ts';
+import { findSignaturePlace } from '../status-listener/find-place.ts';
 import { isSource, readImageOperand } from '../registry/image-operand.ts';
 import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
@@ -50,7 +50,7 @@ async function explainImageOf(
   assertFormat('explain', settings);
   assertNotSwapped(name, source);
   const image = readImageOperand(name, parsePulledImage);
-  const place = findPlace('explain', source, settings, flags);
+  const place = findSignaturePlace('explain', source, settings, flags);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
   if (typeof place === 'string') await checkPlace(place, settings, io);
   const { registry, list, manifests } = await untilStopped(io.signals, async (ending) =>

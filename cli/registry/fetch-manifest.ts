@@ -8,7 +8,7 @@ import type { Environment } from '../base/read-settings.ts';
 import { MissingImageError, UsageError } from '../base/usage-error.ts';
 import { readManifest } from './read-manifest.ts';
 
-export interface FetchOptions {
+export interface SkopeoAccess {
   readonly authfile: Settings['authfile'];
   readonly environment: Environment;
   /** Stops skopeo. */
@@ -18,7 +18,7 @@ export interface FetchOptions {
 const INSTEAD = 'give the manifests as files, with `--manifests DIR`';
 
 /** Asks registries through skopeo, which goes by their credentials, mirrors and certificates as nodes do. */
-export function fetchThroughSkopeo(options: FetchOptions): FetchManifest {
+export function fetchThroughSkopeo(options: SkopeoAccess): FetchManifest {
   return async (image) => {
     try {
       return await readManifest(image, { ...options, instead: INSTEAD });

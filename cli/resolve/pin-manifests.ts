@@ -1,7 +1,7 @@
 // `resolve --check` and `resolve --write`: the images of Kubernetes manifests, of which each is to have the
 // digest that was signed for its tag.
 import {
-  type FoundImages,
+  type FoundImageStrings,
   type ImageString,
   findImageStrings,
 } from '../../generator/kubernetes/find-images.ts';
@@ -32,7 +32,7 @@ export interface PinMode {
 /** A file and the images in it. */
 interface LookedAt {
   readonly file: ManifestText;
-  readonly found: FoundImages;
+  readonly found: FoundImageStrings;
 }
 
 /** An image string and what was found about it. */
@@ -75,7 +75,10 @@ export async function pinManifests(
 
 const NOBODY: DockerReference = { host: '', repository: '', tag: undefined, digest: undefined };
 
-function lookAt({ path, text, isNamed }: ManifestText, stderr: NodeJS.WritableStream): FoundImages {
+function lookAt(
+  { path, text, isNamed }: ManifestText,
+  stderr: NodeJS.WritableStream,
+): FoundImageStrings {
   try {
     const found = findImageStrings(text);
     for (const note of found.notes) stderr.write(`lookaside: ${toLine(`${path}: ${note}`)}\n`);

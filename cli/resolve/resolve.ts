@@ -10,7 +10,7 @@ import { untilStopped } from '../inputs/open-source.ts';
 import { tellRefused } from '../inputs/tell-refused.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
 import { isSource, readImageOperand } from '../registry/image-operand.ts';
-import { findPlace } from '../status-listener/find-place.ts';
+import { findSignaturePlace } from '../status-listener/find-place.ts';
 import { formatResolvedImages, tellUnresolved } from './format-resolved.ts';
 import { type PinMode, pinManifests } from './pin-manifests.ts';
 import type { ResolveImages } from './resolve-answer.ts';
@@ -65,7 +65,7 @@ async function resolveImages(
       : new UsageError('there is no IMAGE to resolve', 'name images before SOURCE');
   }
   const images = names.map((name) => readImageOperand(name, parseWrittenImage));
-  const ask = askAt(findPlace('resolve', source, settings, flags), settings, io);
+  const ask = askAt(findSignaturePlace('resolve', source, settings, flags), settings, io);
   const answer = await ask(images);
   await write(io.stdout, formatResolvedImages(answer, settings.format === 'json'));
   if (settings.format !== 'json') tellUnresolved(answer.images, io.stderr);
@@ -87,7 +87,7 @@ async function resolveFiles(
       `write lookaside resolve SOURCE --${mode.kind} FILE…`,
     );
   }
-  const place = findPlace('resolve', isServer ? undefined : first, settings, flags);
+  const place = findSignaturePlace('resolve', isServer ? undefined : first, settings, flags);
   const files = [mode.file, ...operands.slice(isServer ? 0 : 1)];
   return pinManifests(mode, files, askAt(place, settings, io), settings, io);
 }

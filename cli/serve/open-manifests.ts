@@ -3,13 +3,13 @@ import type { ServerOptions } from '../../server/server-options.ts';
 import type { Settings } from '../base/options.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
 import {
-  type FetchOptions,
+  type SkopeoAccess,
   fetchThroughSkopeo,
   parseManifestsFrom,
   readFromDirectory,
 } from '../registry/fetch-manifest.ts';
 
-interface ManifestPlaces extends Pick<FetchOptions, 'environment' | 'ending'> {
+interface ManifestPlaces extends Pick<SkopeoAccess, 'environment' | 'ending'> {
   /** What registries have told earlier runs. */
   readonly file: ManifestFile;
 }

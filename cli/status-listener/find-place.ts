@@ -17,7 +17,7 @@ const OF_A_SOURCE: readonly OptionName[] = [
  * A running server, or a SOURCE. `flags` are the options that the command line has.
  * @throws UsageError
  */
-export function findPlace(
+export function findSignaturePlace(
   command: Command,
   source: string | undefined,
   { server }: Pick<Settings, 'server'>,

@@ -29,7 +29,7 @@ export interface ImageString {
   readonly obstacle: string | undefined;
 }
 
-export interface FoundImages {
+export interface FoundImageStrings {
   readonly images: readonly ImageString[];
   /** How many objects have images by their kind, even if they have none. */
   readonly workloads: number;
@@ -46,7 +46,7 @@ const RENDER = 'render it first, as with `helm template`, and give what comes ou
  * Finds the images of a text.
  * @throws Error where it is no YAML
  */
-export function findImageStrings(text: string): FoundImages {
+export function findImageStrings(text: string): FoundImageStrings {
   const lines = new LineCounter();
   const found = parseDocuments(text, lines).map((document) =>
     new DocumentImages(document, lines).find(),
@@ -85,7 +85,7 @@ class DocumentImages {
     this.#lines = lines;
   }
 
-  find(): FoundImages {
+  find(): FoundImageStrings {
     this.#lookAtObject(this.#document.contents, 0);
     const images = Array.from(this.#scalars, (scalar): ImageString => {
       const [from = 0, to = 0] = scalar.range ?? [];

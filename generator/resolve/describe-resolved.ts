@@ -53,7 +53,7 @@ export interface DescribedReference {
   readonly warnings: readonly ResolveWarning[];
 }
 
-export interface DescribeOptions extends Evidence {
+export interface DescribeResolvedOptions extends Evidence {
   readonly policy: Policy;
   readonly now: Date;
   readonly commitOf: (directory: string) => string | undefined;
@@ -62,7 +62,7 @@ export interface DescribeOptions extends Evidence {
 /** May ask git why a digest has no signature. Throws what git says. */
 export async function describeResolved(
   resolved: ResolvedReference,
-  options: DescribeOptions,
+  options: DescribeResolvedOptions,
 ): Promise<DescribedReference> {
   const { image, verdict, scope, digestHex, by, others, platforms, warnings } = resolved;
   return {
@@ -87,7 +87,7 @@ export async function describeResolved(
 
 function describeSignatures(
   { image, scope, digestHex, signatures }: ResolvedReference,
-  { policy, store, now }: DescribeOptions,
+  { policy, store, now }: DescribeResolvedOptions,
 ): readonly FoundSignature[] {
   if (digestHex === undefined) return [];
   const directory = findImageDirectory(scope, image, digestHex);
@@ -106,7 +106,7 @@ function describeSignatures(
 /** Of a digest without a signature, `explain` knows more: that it was removed, or lies elsewhere. */
 async function findReason(
   { image, digestHex, reason }: ResolvedReference,
-  options: DescribeOptions,
+  options: DescribeResolvedOptions,
 ): Promise<UnresolvedReason | DescribedReference['reason'] | undefined> {
   if (reason?.code !== 'not-signed' || digestHex === undefined) return reason;
   const explained = await explainImage({ ...image, tag: undefined }, digestHex, options);
