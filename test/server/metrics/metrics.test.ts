@@ -361,6 +361,7 @@ describe('the metrics', () => {
         'version',
         'nodeversion',
         'files',
+        'verdict',
       ];
       assert.deepEqual(labels, new Set(known));
     });
