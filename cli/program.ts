@@ -139,6 +139,19 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return explain(image, source, settings, io, flags);
     },
   },
+  resolve: {
+    summary: 'say which digest of an image is signed, and pin images to it',
+    operands: [
+      [
+        '[IMAGE|SOURCE...]',
+        `images, for example quay.io/team/app:v1, and behind them SOURCE: ${WHAT_SOURCE_IS}; or give --server. With --write and --check, SOURCE and further files`,
+      ],
+    ],
+    run: async (operands, settings, io, flags) => {
+      const { resolve } = await import('./resolve/resolve.ts');
+      return resolve(operands, settings, io, flags);
+    },
+  },
   init: {
     summary: 'make a signature repository, or add what one lacks',
     operands: [['<DIR>', 'a directory, which may be a git repository already']],

@@ -21,6 +21,9 @@ import { Metrics } from './metrics/metrics.ts';
 import type { IsKnown } from './refused/pull-memory.ts';
 import { Reasons } from './refused/reasons.ts';
 import { RefusedPulls } from './refused/refused-pulls.ts';
+import { ManifestMemory } from '../generator/resolve/manifest-memory.ts';
+import { ManifestLearner } from './resolve/manifest-learner.ts';
+import { Resolutions } from './resolve/resolutions.ts';
 import type { ServerOptions } from './server-options.ts';
 import type { StatusServices } from './status/services.ts';
 
@@ -37,10 +40,11 @@ export interface Parts extends StatusServices {
   readonly reasons: Reasons;
   readonly metrics: Metrics;
   readonly lookups: LookupCounts;
+  readonly resolutions: Resolutions;
   readonly certificate: CertificateDates;
   /** Undefined where no receiver is told of missing signatures. */
   readonly missing: MissingSignatures | undefined;
-  /** Settles when the refused pulls are written for the next run. */
+  /** Settles when refused pulls and manifests are written for the next run. */
   readonly stopKeeping: () => Promise<void>;
   /** Settles when others are told of what has happened, or after a few seconds. */
   readonly stopTelling: () => Promise<void>;
@@ -68,6 +72,7 @@ export async function createParts(
     onFirstLoad,
     onPublish: (store, { commit }) => {
       yieldToLookups(() => settleRefused(refused, store, commit, log));
+      void resolving.resolutions.lookAhead();
     },
     onRefresh: (refresh) => metrics.addRefresh(refresh),
   });
@@ -79,14 +84,16 @@ export async function createParts(
   const stopKeeping = refusedFile?.keep(refused);
   const readiness = new Readiness(() => refresher.store() !== undefined);
   const reasons = new Reasons({ source, refresher, failures, log });
+  const resolving = createResolutions(options, inForce, { refresher, reasons });
   const missing = createMissing(events, isKnown, { refused, reasons });
   const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
   const onResult: PeersOptions['onResult'] = (result) => metrics.addPeerDelivery(result);
   const peers = createPeers(options, { places, certificate: () => tls()?.cert, onResult });
-  const measured = { refresher, refused, lookups, certificate, peers, events };
+  const measured = { refresher, refused, lookups, certificate, peers, events, ...resolving };
   const metrics = createMetrics(options, inForce, measured);
   return {
+    ...measured,
     source,
     troubles,
     failures,
@@ -94,18 +101,16 @@ export async function createParts(
     policy,
     readings,
     reloadedAt,
-    certificate,
     missing,
-    refresher,
-    peers,
     readiness,
-    refused,
     reasons,
-    lookups,
     metrics,
     program,
     commitUrl,
-    stopKeeping: async () => stopKeeping?.(),
+    now: options.now,
+    stopKeeping: async () => {
+      await Promise.all([stopKeeping?.(), resolving.learner?.stop()]);
+    },
     stopTelling: async () => stopTelling(missing, events),
   };
 }
@@ -125,14 +130,39 @@ function createPeers(
   return peers && new Peers({ ...peers, ...own, troubles, log });
 }
 
-type Measured = Pick<Parts, 'refresher' | 'refused' | 'certificate' | 'lookups' | 'peers'> & {
-  readonly events: Events | undefined;
-};
+interface Resolving {
+  readonly resolutions: Resolutions;
+  /** Undefined where nobody brings manifests. */
+  readonly learner: ManifestLearner | undefined;
+}
+
+function createResolutions(
+  { manifests, now, log }: ServerOptions,
+  { policy }: InForce,
+  { refresher, reasons }: Pick<Parts, 'refresher' | 'reasons'>,
+): Resolving {
+  const onIdle = (): void => void resolutions.lookAhead();
+  const learner = manifests && new ManifestLearner({ ...manifests, log, now, elapsed, onIdle });
+  const resolutions = new Resolutions({
+    store: refresher.store,
+    policy,
+    memory: manifests?.memory ?? new ManifestMemory(),
+    learner,
+    lastChange: async (path) => reasons.lastChange(path, 'served'),
+    now,
+  });
+  return { resolutions, learner };
+}
+
+type Measured = Pick<Parts, 'refresher' | 'refused' | 'certificate' | 'lookups' | 'peers'> &
+  Resolving & {
+    readonly events: Events | undefined;
+  };
 
 function createMetrics(
   { troubles, failures, program }: ServerOptions,
   { policy, readings, reloadedAt }: InForce,
-  { refresher, refused, lookups, certificate, peers, events }: Measured,
+  { refresher, refused, lookups, certificate, peers, events, resolutions, learner }: Measured,
 ): Metrics {
   return new Metrics({
     refresher,
@@ -146,6 +176,8 @@ function createMetrics(
     reloadedAt,
     certificateUntil: certificate.until,
     events,
+    resolved: () => resolutions.counts,
+    manifestQuestions: () => learner?.counts,
     backgroundFailures: () => failures.count,
     peers: () => peers?.count(),
     program,

@@ -1,5 +1,6 @@
 import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import type { Source } from '../generator/sources/source.ts';
+import type { ManifestLearnerOptions } from './resolve/manifest-learner.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import type { EventSettings } from './events/create-events.ts';
 import type { Generation } from './follow/generations.ts';
@@ -15,6 +16,9 @@ import type { RefusedFile } from './refused/refused-file.ts';
 import type { Failures } from './troubles/failures.ts';
 import type { Troubles } from './troubles/troubles.ts';
 
+/** What is known of manifests, who brings more, and where they are kept. */
+export type ManifestSupply = Pick<ManifestLearnerOptions, 'memory' | 'fetchManifest' | 'file'>;
+
 /** All that a server is started with. */
 export interface ServerOptions
   extends
@@ -27,6 +31,8 @@ export interface ServerOptions
   readonly source: Source;
   /** Keeps refused pulls between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;
+  /** What decides which of several digests a tag is; undefined where nobody tells. */
+  readonly manifests?: ManifestSupply | undefined;
   /** What is wrong with the server, for operators. */
   readonly troubles: Troubles;
   /** Told of what fails unexpectedly. */

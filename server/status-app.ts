@@ -12,6 +12,7 @@ import { createRefusedJson } from './json/refused-json.ts';
 import { Searches } from './search/searches.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './json/repositories-json.ts';
+import { createResolveJson } from './json/resolve-json.ts';
 import { sendJson } from './json/send-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './json/status-json.ts';
@@ -22,6 +23,7 @@ const READ = [
   '/repositories.json',
   '/explain.json',
   '/keys.json',
+  '/resolve.json',
   '/metrics',
 ];
 
@@ -79,6 +81,7 @@ export function createStatusApp(services: StatusServices): Express {
   app.get('/repositories.json', createRepositoriesJson(services));
   app.get('/explain.json', createExplainJson(services));
   app.get('/keys.json', createKeysJson(services, searches));
+  app.get('/resolve.json', createResolveJson(services));
   app.get('/metrics', async (_request, response) => {
     const { contentType, text } = await metrics.read();
     response.setHeader('Content-Type', contentType).end(text);

@@ -48,6 +48,7 @@ export type Command =
   | 'mirror'
   | 'node-config'
   | 'explain'
+  | 'resolve'
   | 'init'
   | 'hook'
   | 'probe'
@@ -84,7 +85,7 @@ export interface Option {
 const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
-const READING: readonly Command[] = [...ALL, 'keys', 'explain', 'promote', 'release'];
+const READING: readonly Command[] = [...ALL, 'keys', 'explain', 'resolve', 'promote', 'release'];
 /** Those that talk to a git host. */
 const REMOTE: readonly Command[] = [...READING, 'push', 'sign', 'mirror'];
 /** Those that judge what they read, wherever it comes from. */
@@ -99,6 +100,7 @@ const SCOPED: readonly Command[] = [
   'mirror',
   'node-config',
   'explain',
+  'resolve',
   'hook',
   'probe',
 ];
@@ -124,6 +126,7 @@ export const OPTIONS = {
       show: `public keys to verify signatures with: ${KEY_FILES}`,
       'node-config': `public keys for images that no other scope covers: ${KEY_FILES}`,
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
+      resolve: `with SOURCE: public keys to accept: ${KEY_FILES}`,
       init: `public keys to accept for images that no --scope covers: ${KEY_FILES}`,
       probe: `public keys to verify the signatures of --images with: ${KEY_FILES}`,
       release: `keys whose signatures count for releases, one keyring a file: ${KEY_FILES}`,
@@ -160,7 +163,17 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push', 'sign', 'promote', 'mirror', 'hook', 'probe'],
+    commands: [
+      ...JUDGING,
+      'explain',
+      'push',
+      'sign',
+      'promote',
+      'mirror',
+      'hook',
+      'probe',
+      'resolve',
+    ],
     wording: {
       probe: "a node's policy.json with the keys to verify with, instead of --keys",
       mirror: "a node's policy.json with the keys of the upstream, instead of --keys",
@@ -169,6 +182,7 @@ export const OPTIONS = {
       sign: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       show: "a node's policy.json with the keys to verify with, instead of --keys",
       explain: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
+      resolve: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
     },
     toleratedBy: ['node-config'],
     isPath: true,
@@ -181,6 +195,7 @@ export const OPTIONS = {
     wording: {
       'node-config': `where the key paths of --merge start: ${NODE_ROOT}`,
       explain: `with SOURCE: where the key paths of --policy start: ${NODE_ROOT}`,
+      resolve: `with SOURCE: where the key paths of --policy start: ${NODE_ROOT}`,
     },
     default: '/',
     isPath: true,
@@ -212,6 +227,7 @@ export const OPTIONS = {
       check: 'subtree of the source to check',
       hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
+      resolve: 'subtree of the source that is published',
     },
     default: '.',
     schema: subtree,
@@ -307,6 +323,7 @@ export const OPTIONS = {
       'explain',
       'probe',
       'release',
+      'resolve',
     ],
     wording: {
       keys: 'format of the report: text or json',
@@ -319,6 +336,7 @@ export const OPTIONS = {
       promote: 'format of the report: text or json',
       'node-config': 'format of the report of --check and --cluster: text or json',
       explain: 'format of the answer: text or json',
+      resolve: 'format of the answer: text or json',
     },
     values: {
       keys: ['text', 'json'],
@@ -329,6 +347,7 @@ export const OPTIONS = {
       mirror: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
+      resolve: ['text', 'json'],
       probe: ['text', 'json'],
       release: ['text', 'json'],
     },
@@ -631,8 +650,10 @@ export const OPTIONS = {
     argument: 'PATH',
     description:
       'report what is wrong with the files of a node instead of writing any; PATH stands for its /, or with --rootless for a home directory',
-    commands: ['node-config', 'release'],
+    commands: ['node-config', 'resolve', 'release'],
     wording: {
+      resolve:
+        'Kubernetes manifests to check instead of IMAGE: which images are not pinned, or pinned to what is not signed; a file, or a directory with .yaml, .yml and .json files. Further ones follow SOURCE',
       release:
         'with configmap: say what a cluster makes of the ConfigMaps in a file, or - for standard input, instead of writing any',
     },
@@ -645,6 +666,25 @@ export const OPTIONS = {
       'report whether the nodes of an OpenShift cluster verify, by what `oc get … -o json` printed into FILE; - for standard input',
     commands: ['node-config'],
     isPath: true,
+    schema: text,
+  },
+  write: {
+    argument: 'FILE',
+    description:
+      'Kubernetes manifests in which images are to be pinned, instead of IMAGE; as with --check, and nothing else in them changes',
+    commands: ['resolve'],
+    isPath: true,
+    schema: text,
+  },
+  manifests: {
+    argument: 'ask|never|DIR',
+    description:
+      'how to find out which of several digests of a tag is a list of platforms: ask the registry through skopeo, never ask, or look at the files in a directory; default: ask',
+    commands: ['resolve', 'serve'],
+    wording: {
+      serve:
+        'how /resolve.json finds out which of several digests of a tag is a list of platforms: ask registries through skopeo, never ask, or look at the files in a directory; default: never',
+    },
     schema: text,
   },
   diff: {
@@ -695,7 +735,7 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'running server to ask instead of a SOURCE, by the address of its status listener (http://localhost:8081)',
-    commands: ['explain', 'promote', 'release'],
+    commands: ['explain', 'promote', 'release', 'resolve'],
     wording: {
       release:
         'with check: store to ask instead of a SOURCE, by the address that clusters have (https://signatures.example.com/)',
@@ -864,7 +904,8 @@ export const OPTIONS = {
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain', 'sign', 'promote', 'mirror', 'release'],
+    commands: ['explain', 'sign', 'promote', 'mirror', 'release', 'resolve', 'serve'],
+    wording: { serve: "with --manifests ask: credentials for registries, in skopeo's format" },
     isPath: true,
     schema: text,
   },

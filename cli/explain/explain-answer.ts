@@ -88,6 +88,3 @@ export const answerSchema = z.object({
   images: z.array(explainedImage),
 });
 export type ServerAnswer = z.output<typeof answerSchema>;
-
-/** What a question gets that is not answered. */
-export const refusalSchema = z.object({ message: text });

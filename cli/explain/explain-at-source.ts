@@ -1,16 +1,14 @@
 import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
 import { resolveRoot } from '../../generator/sources/directory/walk.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
-import { SourceError } from '../../generator/sources/source.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
-import { UsageError } from '../base/usage-error.ts';
 import { withChecked } from '../check/check-once.ts';
 import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
-import { isServerUrl } from './explain-at-server.ts';
+import { explainIfServer } from '../status-listener/explain-if-server.ts';
 
 /** What a source says of images, and in which state. */
 export interface SourceAnswer extends Pick<CheckReport, 'source'> {
@@ -48,10 +46,5 @@ export async function explainAtSource(
     for (const digestHex of hexes) images.push(await explainImage(image, digestHex, evidence));
     return { source, images };
   });
-  return answer.catch((cause: unknown) => {
-    if (!(cause instanceof SourceError) || !isServerUrl(location)) throw cause;
-    throw new UsageError(cause.message, `for a running server, write --server ${location}`, {
-      cause,
-    });
-  });
+  return answer.catch((cause: unknown) => explainIfServer(location, cause));
 }

@@ -17,7 +17,8 @@ import {
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
-import { STATUS_LISTENER_HINT, askStatusListener } from '../explain/ask-status-listener.ts';
+import { askStatusListener } from '../status-listener/ask-status-listener.ts';
+import { SERVER_HINT } from '../status-listener/parse-server.ts';
 import {
   type PlatformOptions,
   readPlatforms,
@@ -189,7 +190,7 @@ async function readRefused(
   if (!url || !/^https?:$/.test(url.protocol) || url.search !== '' || url.username !== '') {
     throw new UsageError(
       `--from-refused: expected the http:// or https:// address of a server, got ${JSON.stringify(text)}`,
-      STATUS_LISTENER_HINT,
+      SERVER_HINT,
     );
   }
   if (!names.isRenaming) {
@@ -205,7 +206,7 @@ async function readRefused(
   if (!refused.success) {
     const got = answer.status === 200 ? 'something else' : `status ${answer.status}`;
     const message = `--from-refused: expected the status listener of a lookaside server at ${text}, got ${got}`;
-    throw new UsageError(message, STATUS_LISTENER_HINT);
+    throw new UsageError(message, SERVER_HINT);
   }
   const all = refused.data.refused.map(({ repository, prefix, digest }) => {
     const digestHex = digest.slice('sha256:'.length);

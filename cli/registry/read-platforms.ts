@@ -3,7 +3,12 @@ import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { MissingImageError, RefusedImageError, UsageError } from '../base/usage-error.ts';
-import { chooseInstances, type Instance, type Manifest, parseManifest } from './manifest.ts';
+import {
+  chooseInstances,
+  type Instance,
+  type Manifest,
+  parseManifest,
+} from '../../generator/resolve/manifest.ts';
 import { type ManifestOptions, readManifest } from './read-manifest.ts';
 
 /** What nodes ask for: a manifest, or one of a list's for each platform. */

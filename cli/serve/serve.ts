@@ -30,6 +30,7 @@ import { type LastingEngines, openLastingEngines, warnOfKeys } from '../inputs/o
 import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
+import { openManifests } from './open-manifests.ts';
 import { openAuditFile, reopenAuditFile } from './open-audit-file.ts';
 import { deriveCommitUrl } from './commit-url.ts';
 import { explainListenError } from './explain-listen-error.ts';
@@ -149,7 +150,7 @@ class ServeRun {
     this.#engines = engines;
     const source = await this.#signals.orStopped(this.#openSource(environment));
     this.#source = source;
-    const files = await this.#openStateFiles(engines);
+    const files = await this.#openStateFiles(engines, environment);
     await this.#keys.keep();
     await this.#warnOfKeys(reloadable.policy);
     const server = await startServer({
@@ -232,7 +233,7 @@ class ServeRun {
     );
   }
 
-  async #openStateFiles({ givenUp }: LastingEngines) {
+  async #openStateFiles({ givenUp }: LastingEngines, environment: Environment) {
     const files = this.#stateFiles;
     this.#checkpoint = await this.#signals.orStopped(files.openCheckpoint());
     this.#givenUp = files.openGivenUp(givenUp);
@@ -244,6 +245,11 @@ class ServeRun {
       numbers: files.openNumbers(),
       lostFile: files.openLost(),
       refusedFile: files.openRefused(),
+      manifests: await openManifests(this.#settings, {
+        environment,
+        ending: this.#ending.signal,
+        file: files.openManifests(),
+      }),
     };
   }
 

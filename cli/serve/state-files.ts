@@ -9,6 +9,7 @@ import type { GivenUp } from '../../generator/openpgp/given-up.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import { PRIVATE_DIRECTORY, makeDirectories } from '../../generator/system/make-directories.ts';
+import { ManifestFile } from '../../generator/resolve/manifest-memory.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { NumbersFile } from '../../server/numbers/numbers-file.ts';
@@ -102,6 +103,17 @@ export class StateFiles {
         part: 'lost signatures',
         unreadable: 'what was taken away before the start cannot be read',
         unwritable: 'what was taken away cannot be kept for the next start',
+      }),
+    );
+  }
+
+  /** What manifests are, which registries have told. */
+  openManifests(): ManifestFile {
+    return new ManifestFile(
+      this.#optionsFor('manifests', {
+        part: 'manifests',
+        unreadable: 'what manifests are cannot be read; registries are asked again',
+        unwritable: 'what manifests are cannot be kept for the next start',
       }),
     );
   }

@@ -70,7 +70,7 @@ export async function explainImage(
   const { policy, store, now } = options;
   const scope = findScope(policy, image);
   const pull = scope && { policy, scope, image, now };
-  const directory = findDirectory(scope, image, digestHex);
+  const directory = findImageDirectory(scope, image, digestHex);
   const signatures = store.signaturesIn(directory);
   const obstacle = pull ? findObstacle(pull, signatures) : noScope(image);
   const name = pull && findNameFault(pull, obstacle, signatures, rejectedIn(directory, options));
@@ -82,7 +82,7 @@ export async function explainImage(
     scope: scope?.name ?? null,
     directory,
     signatures: signatures.map((signature) =>
-      describeSignature(signature, {
+      toFoundSignature(signature, {
         policy,
         servedAs: `/${formatLocation(directory, store.numberOf(directory, signature))}`,
         fault: pull && findFault(pull, signature),
@@ -96,13 +96,15 @@ export async function explainImage(
   };
 }
 
-interface ServedPlace {
+/** Where a signature is served, and what counts against it there. */
+export interface ServedPlace {
   readonly policy: Policy;
   readonly servedAs: string;
   readonly fault: string | undefined;
 }
 
-function describeSignature(
+/** A signature as answers have it. */
+export function toFoundSignature(
   { claims, signer, signedAt, warnings }: Signature,
   { policy, servedAs, fault }: ServedPlace,
 ): FoundSignature {
@@ -189,7 +191,7 @@ function toVerdict(reason: Reason | Obstacle | null): ExplainedImage['verdict'] 
 }
 
 /** Where nodes that are configured as node-config does it look for the signatures of an image. */
-function findDirectory(
+export function findImageDirectory(
   scope: Scope | undefined,
   { repository }: DockerReference,
   hex: string,

@@ -38,6 +38,7 @@ import {
   toDirectory,
 } from './store-directory.ts';
 import { type SignerCount, StoreTally } from './store-tally.ts';
+import { TagIndex } from './tag-index.ts';
 
 /** What a lookup needs of a signature. */
 export type StoredSignature = Pick<Signature, 'bytes' | 'hash'>;
@@ -85,6 +86,9 @@ export class SignatureStore {
   #held: HeldNumbers | undefined;
   /** What directories, and paths that are no locations, were; undefined where nobody wants to know. */
   #journal: Journals | undefined;
+  /** Told of each change from the moment on at which it is wanted; undefined where nobody asks by tags. */
+  #tags: TagIndex | undefined;
+  #hasAllTags = false;
   #summary = EMPTY;
   /** When the verdicts on all files hold, or less. */
   #validity: Validity = ALWAYS;
@@ -322,6 +326,22 @@ export class SignatureStore {
   /** The rejected files, as reports show them; in no order. */
   rejectedFiles(): Iterable<RejectedFile> {
     return rejectedAmong(this.#faulty, this.#others, this.#held);
+  }
+
+  /** Directories by the names with tags that were signed; undefined until they are indexed. */
+  get tags(): TagIndex | undefined {
+    return this.#hasAllTags ? this.#tags : undefined;
+  }
+
+  /** Makes that index, directory by directory, as the caller goes on. It follows all changes from now on. */
+  *indexTags(): Generator<void> {
+    if (this.#hasAllTags) return;
+    const tags = (this.#tags ??= new TagIndex());
+    for (const [name] of this.#directories.entries()) {
+      tags.replace(name, [], this.servedFilesIn(name));
+      yield;
+    }
+    this.#hasAllTags = true;
   }
 
   /** How many files are rejected, by code; codes of none are left out. */
@@ -584,6 +604,7 @@ export class SignatureStore {
     if (directory.files.some(isOlder)) this.#withOlder.set(name, directory);
     else this.#withOlder.delete(name);
     this.#tally.replace(name, before, directory);
+    this.#tags?.replace(name, before?.served ?? [], directory.served);
     if (before) this.#rejected.remove(rejectedIn(before, this.#held));
     this.#held?.replace(name, before?.served ?? [], directory.served);
     this.#rejected.add(rejectedIn(directory, this.#held));

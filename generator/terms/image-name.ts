@@ -58,6 +58,16 @@ export function parsePulledImage(text: string): DockerReference | undefined {
 }
 
 /**
+ * Parses an image name as it is written for others to pull: one without tag and digest is `latest`, and a tag
+ * beside a digest stays. Undefined where it is no name.
+ */
+export function parseWrittenImage(text: string): DockerReference | undefined {
+  const reference = parseDockerReference(text);
+  const isBare = reference?.tag === undefined && reference?.digest === undefined;
+  return reference && isBare ? { ...reference, tag: 'latest' } : reference;
+}
+
+/**
  * Parses an image name that must be in its full form (reference.ParseNamed): with host, `library/`
  * and all. Undefined for any other.
  */

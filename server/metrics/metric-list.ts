@@ -96,6 +96,16 @@ export const METRICS = {
     label: 'result',
     help: 'Pushes passed on to peers, by result: delivered, failed (no answer, or that of a fault, in all tries), refused, replaced by a newer push, skipped (the name has too many addresses), or unresolved (it has none)',
   },
+  lookaside_resolved_images_total: {
+    kind: 'counter',
+    label: 'verdict',
+    help: 'Answers of /resolve.json about images, by verdict: resolved, refused or unknown',
+  },
+  lookaside_manifest_questions_total: {
+    kind: 'counter',
+    label: 'result',
+    help: 'Manifests that were asked for to tell lists of platforms from their instances, by result: learnt, missing (the registry does not have it), unknown (no file has it) or failed; left out with --manifests never',
+  },
   lookaside_peers: {
     kind: 'gauge',
     help: 'Addresses that the name of the peers had when it was last looked up, without those of this server; left out without peers',

@@ -4,6 +4,8 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { shareOf } from '../lost/lost-signatures.ts';
+import type { ManifestLearner } from '../resolve/manifest-learner.ts';
+import type { Resolutions } from '../resolve/resolutions.ts';
 import type { PeerResult } from '../follow/peers/peer.ts';
 import type { Events } from '../events/events.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
@@ -35,6 +37,10 @@ export interface MetricValues {
   readonly lastSuccess: () => number;
   readonly deliveries: ReadonlyMap<DeliveryForge, Readonly<Record<WebhookResult, number>>>;
   readonly peerDeliveries: Readonly<Record<PeerResult, number>>;
+  /** Answers about images since the start, by verdict. */
+  readonly resolved: () => Resolutions['counts'];
+  /** Questions for manifests since the start, by result; undefined where none are asked for. */
+  readonly manifestQuestions: () => ManifestLearner['counts'] | undefined;
   /** How many peers there are; undefined where none are configured, or none were looked up yet. */
   readonly peers: () => number | undefined;
   readonly broken: Readonly<Record<BrokenReason, number>>;
@@ -82,6 +88,7 @@ export class MetricRegistry {
     this.#addLookups();
     this.#addStore();
     this.#addUpdates();
+    this.#addResolved();
     this.#addServer();
     this.#addFiles();
     this.#addEvents();
@@ -141,6 +148,14 @@ export class MetricRegistry {
       const count = peers();
       return count === undefined ? [] : unlabelled(count);
     });
+  }
+
+  #addResolved(): void {
+    const { resolved, manifestQuestions } = this.#values;
+    this.#counter('lookaside_resolved_images_total', () => Object.entries(resolved()));
+    this.#counter('lookaside_manifest_questions_total', () =>
+      Object.entries(manifestQuestions() ?? {}),
+    );
   }
 
   #addServer(): void {

@@ -23,6 +23,8 @@ export type MetricsOptions = Pick<
   | 'reloadedAt'
   | 'certificateUntil'
   | 'events'
+  | 'resolved'
+  | 'manifestQuestions'
   | 'backgroundFailures'
   | 'program'
   | 'peers'

@@ -9,6 +9,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { Reasons } from '../refused/reasons.ts';
 import type { RefusedPulls } from '../refused/refused-pulls.ts';
+import type { Resolutions } from '../resolve/resolutions.ts';
 import type { ProgramFacts } from '../metrics/program-facts.ts';
 import type { Refresher } from '../follow/refresher.ts';
 
@@ -32,6 +33,9 @@ export interface StatusServices {
   readonly policy: () => Policy;
   readonly refused: Pick<RefusedPulls, 'find' | 'list' | 'resolved' | 'count' | 'dropped'>;
   readonly reasons: Pick<Reasons, 'of' | 'found' | 'lastChange'>;
+  readonly resolutions: Pick<Resolutions, 'ready' | 'resolve' | 'learnCommits' | 'commitOf'>;
+  /** Gives the time of day. */
+  readonly now: () => Date;
   readonly metrics: Pick<Metrics, 'read'>;
   readonly lookups: Pick<LookupCounts, 'lastHour' | 'startedAt'>;
   readonly troubles: Pick<Troubles, 'list'>;

@@ -836,6 +836,8 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   butane: BUTANE,
   check: COLUMNS.text,
   cluster: COLUMNS.text,
+  write: COLUMNS.text,
+  manifests: COLUMNS.text,
   diff: COLUMNS.text,
   digest: COLUMNS.several,
   'per-file': {

@@ -318,6 +318,8 @@ describe('the metrics', () => {
         events: undefined,
         backgroundFailures: () => 0,
         peers: () => undefined,
+        resolved: () => ({ resolved: 0, refused: 0, unknown: 0 }),
+        manifestQuestions: () => undefined,
         program: { version: '1', nodeVersion: 'v1', cpuUsage: () => ({ user: 0, system: 0 }) },
       },
       async () => {
@@ -359,6 +361,7 @@ describe('the metrics', () => {
         'version',
         'nodeversion',
         'files',
+        'verdict',
       ];
       assert.deepEqual(labels, new Set(known));
     });

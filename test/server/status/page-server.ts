@@ -1,4 +1,6 @@
 // Status pages with facts that a test makes up, served from a port of its own.
+import { ManifestMemory } from '../../../generator/resolve/manifest-memory.ts';
+import { Resolutions } from '../../../server/resolve/resolutions.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import type { Reason } from '../../../generator/explain/reason.ts';
@@ -122,6 +124,15 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
       },
     },
     policy: () => world.policy,
+    resolutions: new Resolutions({
+      store: () => world.store,
+      policy: () => world.policy,
+      memory: new ManifestMemory(),
+      learner: undefined,
+      lastChange: async () => undefined,
+      now: () => new Date(),
+    }),
+    now: () => new Date(),
     refused: {
       find: (directory) => world.refused.find((pull) => pull.directory === directory),
       list: () => world.refused,

@@ -2,12 +2,10 @@
 import { messageOf } from '../../generator/terms/errors.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { SERVER_HINT } from './parse-server.ts';
 
 /** Far more than any answer needs. Bytes. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-/** What people are told to give. */
-export const STATUS_LISTENER_HINT =
-  'give the address of its --status-listen, for example http://localhost:8081';
 const TRUST_HINT = 'name the file of its CA in NODE_EXTRA_CA_CERTS';
 
 /** An answer, whatever it is. */
@@ -46,7 +44,7 @@ export async function askStatusListener(
     const inner = cause instanceof Error && cause.cause ? cause.cause : cause;
     throw new UsageError(
       `cannot ask the server at ${url.origin}: ${toLine(messageOf(inner))}`,
-      isDistrust(inner) ? TRUST_HINT : STATUS_LISTENER_HINT,
+      isDistrust(inner) ? TRUST_HINT : SERVER_HINT,
       { cause },
     );
   } finally {

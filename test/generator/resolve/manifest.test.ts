@@ -3,7 +3,7 @@ import { type KeyObject, createHash, generateKeyPairSync, sign } from 'node:cryp
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { chooseInstances, parseManifest } from '../../../cli/registry/manifest.ts';
+import { chooseInstances, parseManifest } from '../../../generator/resolve/manifest.ts';
 import { runOrThrow } from '../../kit/process/run.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';

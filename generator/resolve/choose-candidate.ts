@@ -1,0 +1,122 @@
+// Of several digests that are signed for a tag, the one that the tag is. A list and its instances are signed
+// under one name within the same second, so time cannot tell them apart: what is in a list is dropped first.
+import type { KnownManifest, ManifestMemory } from './manifest-memory.ts';
+import type { TagCandidate, Wanted } from './resolved-reference.ts';
+import { formatDirectory, parseDirectory } from '../terms/location.ts';
+
+/** What decides between candidates. */
+export interface ChoiceEvidence {
+  readonly manifests: Pick<ManifestMemory, 'find' | 'listsWith'>;
+  /**
+   * Says which of two directories was changed by the later commit, as numbers that grow; undefined where that
+   * is not known. Equal numbers are of one commit.
+   */
+  readonly arrivalOf: (directory: string) => number | undefined;
+  readonly now: Date;
+}
+
+export type Choice =
+  | {
+      readonly chosen: TagCandidate;
+      readonly by: 'only' | 'newest' | 'list';
+    }
+  /** `manifests`: it is not known which of them are lists. `tie`: they were signed in the same second. */
+  | { readonly chosen: undefined; readonly why: 'manifests' | 'tie'; readonly wanted: Wanted };
+
+const NOTHING_WANTED: Wanted = { manifests: [], commits: [] };
+
+/** `candidates` has at least one. */
+export function chooseCandidate(
+  candidates: readonly TagCandidate[],
+  evidence: ChoiceEvidence,
+): Choice {
+  const [only] = candidates;
+  if (only && candidates.length === 1) return { chosen: only, by: 'only' };
+  const rest = withoutInstances(candidates, evidence);
+  const best = rest[0];
+  if (!best) throw new Error('no list holds itself');
+  if (rest.length === 1) return { chosen: best, by: 'list' };
+  const know = ({ digestHex }: TagCandidate): KnownManifest | undefined =>
+    evidence.manifests.find(digestHex, evidence.now);
+  const unknown = rest.filter((one) => know(one) === undefined);
+  const top = rest.filter(({ signedAt }) => signedAt === best.signedAt);
+  if (top.length > 1) return unknown.length > 0 ? waitFor(unknown) : chooseLast(top, evidence);
+  // A list is no instance. What is none may be an instance of whatever is not known.
+  const others = unknown.filter((one) => one !== best);
+  if (know(best)?.kind === 'list' || others.length === 0) return { chosen: best, by: 'newest' };
+  return waitFor(unknown);
+}
+
+function waitFor(unknown: readonly TagCandidate[]): Choice {
+  const manifests = unknown.map(({ digestHex }) => digestHex);
+  return { chosen: undefined, why: 'manifests', wanted: { ...NOTHING_WANTED, manifests } };
+}
+
+/** Of those that were signed in the same second, the one that the last commit brought. */
+function chooseLast(top: readonly TagCandidate[], { arrivalOf }: ChoiceEvidence): Choice {
+  const arrivals = top.map(({ directory }) => arrivalOf(directory));
+  if (arrivals.includes(undefined)) {
+    const commits = top.map(({ directory }) => directory);
+    return { chosen: undefined, why: 'tie', wanted: { ...NOTHING_WANTED, commits } };
+  }
+  const last = Math.max(...arrivals.map(Number));
+  const [chosen, ...same] = top.filter((_, at) => arrivals[at] === last);
+  return chosen && same.length === 0
+    ? { chosen, by: 'newest' }
+    : { chosen: undefined, why: 'tie', wanted: NOTHING_WANTED };
+}
+
+/** The newest first; without what is in a list that is signed, or whose instances all are. */
+function withoutInstances(
+  candidates: readonly TagCandidate[],
+  evidence: ChoiceEvidence,
+): readonly TagCandidate[] {
+  const { manifests, now } = evidence;
+  const inLists = new Set<string>();
+  for (const { digestHex } of candidates) {
+    for (const one of instancesOf(manifests.find(digestHex, now))) inLists.add(one);
+  }
+  const rest = candidates.filter(({ digestHex }) => !inLists.has(digestHex));
+  const lists = findUnsignedLists(rest, evidence);
+  for (const { digestHex } of lists) {
+    for (const one of instancesOf(manifests.find(digestHex, now))) inLists.add(one);
+  }
+  return [...rest.filter(({ digestHex }) => !inLists.has(digestHex)), ...lists].toSorted(
+    (a, b) => b.signedAt - a.signedAt,
+  );
+}
+
+/**
+ * Lists that are not signed, while all their instances are. One that has no more than a part of another's
+ * instances does not count: whoever can push to the registry makes as many of these as he likes.
+ */
+function findUnsignedLists(
+  candidates: readonly TagCandidate[],
+  { manifests, now }: ChoiceEvidence,
+): readonly TagCandidate[] {
+  const signed = new Map(candidates.map((one) => [one.digestHex, one]));
+  const lists = new Map<string, ReadonlySet<string>>();
+  for (const { digestHex } of candidates) {
+    for (const list of manifests.listsWith(digestHex)) {
+      const instances = new Set(instancesOf(manifests.find(list, now)));
+      const areSigned = [...instances].every((one) => signed.has(one));
+      if (areSigned && !signed.has(list)) lists.set(list, instances);
+    }
+  }
+  const isPart = (instances: ReadonlySet<string>): boolean =>
+    [...lists.values()].some(
+      (other) => other.size > instances.size && [...instances].every((one) => other.has(one)),
+    );
+  return [...lists].flatMap(([digestHex, instances]) => {
+    const parts = [...instances].flatMap((one) => signed.get(one) ?? []);
+    const [first] = parts;
+    const place = first && parseDirectory(first.directory);
+    if (!place || isPart(instances)) return [];
+    const directory = formatDirectory(place.repository, digestHex);
+    return [{ digestHex, directory, signedAt: Math.min(...parts.map((part) => part.signedAt)) }];
+  });
+}
+
+function instancesOf(known: KnownManifest | undefined): readonly string[] {
+  return known?.kind === 'list' ? known.instances.map(({ digestHex }) => digestHex) : [];
+}
