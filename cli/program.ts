@@ -105,6 +105,14 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return promote(images, settings, io);
     },
   },
+  'mirror-images': {
+    summary: "copy a vendor's images, and sign them under the names that they have here",
+    operands: [],
+    run: async (_operands, settings, io) => {
+      const { mirrorImages } = await import('./mirror-images/mirror-images.ts');
+      return mirrorImages(settings, io);
+    },
+  },
   'node-config': {
     summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],

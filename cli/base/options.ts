@@ -12,11 +12,14 @@ import {
   absoluteDirectory,
   address,
   branch,
+  MIRRORED_IMAGES_MEMBERS,
   butaneVersion,
   commitUrl,
   duration,
   fileName,
   flag,
+  imageRepository,
+  mirroredImages,
   names,
   oneOf,
   peers,
@@ -28,6 +31,7 @@ import {
   size,
   someOf,
   subtree,
+  tagGlobs,
   text,
   userName,
   webhookUrls,
@@ -44,6 +48,7 @@ export type Command =
   | 'push'
   | 'sign'
   | 'promote'
+  | 'mirror-images'
   | 'node-config'
   | 'explain'
   | 'init'
@@ -83,7 +88,7 @@ const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain', 'promote'];
 /** Those that talk to a git host. */
-const REMOTE: readonly Command[] = [...READING, 'push', 'sign'];
+const REMOTE: readonly Command[] = [...READING, 'push', 'sign', 'mirror-images'];
 /** Those that judge what they read, wherever it comes from. */
 const GATING: readonly Command[] = [...READING, 'hook'];
 /** All commands that work with scopes. */
@@ -98,7 +103,7 @@ const SCOPED: readonly Command[] = [
   'probe',
 ];
 /** All commands: each prints for people. */
-const EVERY: readonly Command[] = [...SCOPED, 'init'];
+const EVERY: readonly Command[] = [...SCOPED, 'init', 'mirror-images'];
 
 /** A signature that is late by more would be as good as lost. Milliseconds. */
 const LONGEST_MISSING = 86_400_000;
@@ -125,6 +130,7 @@ export const OPTIONS = {
       push: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
       sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
       promote: `public keys to verify the signatures of the stage with: ${KEY_FILES}`,
+      'mirror-images': `public keys of whoever signs the images upstream, any of which is enough: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -146,8 +152,9 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push', 'sign', 'promote', 'hook', 'probe'],
+    commands: [...JUDGING, 'explain', 'push', 'sign', 'promote', 'mirror-images', 'hook', 'probe'],
     wording: {
+      'mirror-images': 'policy.json by which skopeo takes images from upstream, instead of --keys',
       probe: "a node's policy.json with the keys to verify with, instead of --keys",
       promote: "policy.json of the stage's nodes to verify its signatures by, instead of --keys",
       push: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
@@ -174,12 +181,13 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: [...GATING, 'push', 'sign'],
+    commands: [...GATING, 'push', 'sign', 'mirror-images'],
     wording: {
       serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
       push: TARGET_BRANCH,
       sign: TARGET_BRANCH,
       promote: TARGET_BRANCH,
+      'mirror-images': TARGET_BRANCH,
       hook: "branch whose pushes are judged; default: the repository's default branch",
     },
     schema: branch,
@@ -187,11 +195,12 @@ export const OPTIONS = {
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: [...GATING, 'push', 'sign'],
+    commands: [...GATING, 'push', 'sign', 'mirror-images'],
     wording: {
       push: `subtree of the repository that is published, ${UNSAID}`,
       sign: `subtree of the repository that is published, ${UNSAID}`,
       promote: `subtree of the repository of --to that is published, ${UNSAID}`,
+      'mirror-images': `subtree of the repository of --to that is published, ${UNSAID}`,
       check: 'subtree of the source to check',
       hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
@@ -219,6 +228,7 @@ export const OPTIONS = {
     wording: {
       push: 'file with the token for an https:// repository',
       sign: 'file with the token for an https:// repository',
+      'mirror-images': 'file with the token for the https:// repository of --to',
       promote:
         'file with the token for the https:// repository of --to, and for --from at the same host',
     },
@@ -274,13 +284,24 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'push', 'sign', 'promote', 'node-config', 'explain', 'probe'],
+    commands: [
+      'check',
+      'show',
+      'push',
+      'sign',
+      'promote',
+      'mirror-images',
+      'node-config',
+      'explain',
+      'probe',
+    ],
     wording: {
       probe: 'format of the report: text or json',
       show: 'format of the output: text or json',
       push: 'format of the report: text or json',
       sign: 'format of the report: text or json',
       promote: 'format of the report: text or json',
+      'mirror-images': 'format of the report: text or json',
       'node-config': 'format of the report of --check: text or json',
       explain: 'format of the answer: text or json',
     },
@@ -289,6 +310,7 @@ export const OPTIONS = {
       push: ['text', 'json'],
       sign: ['text', 'json'],
       promote: ['text', 'json'],
+      'mirror-images': ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
       probe: ['text', 'json'],
@@ -627,8 +649,10 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'running server to ask instead of a SOURCE, by the address of its status listener (http://localhost:8081)',
-    commands: ['explain', 'promote'],
+    commands: ['explain', 'promote', 'mirror-images'],
     wording: {
+      'mirror-images':
+        "store with the upstream's signatures, by the address that its nodes have; default: as registries.d of this machine says",
       promote: 'store of the stage to ask instead of --from, by the address that its nodes have',
     },
     schema: text,
@@ -648,7 +672,7 @@ export const OPTIONS = {
     argument: 'KEY',
     description:
       'private key to sign with: a fingerprint, key ID or mail address, or the fingerprint of a subkey with ! behind it',
-    commands: ['sign', 'promote'],
+    commands: ['sign', 'promote', 'mirror-images'],
     schema: text,
   },
   identity: {
@@ -662,14 +686,14 @@ export const OPTIONS = {
     argument: 'FILE',
     description:
       "file with the private key's passphrase on its first line; without it, gpg-agent asks",
-    commands: ['sign', 'promote'],
+    commands: ['sign', 'promote', 'mirror-images'],
     isPath: true,
     schema: text,
   },
   gpg: {
     argument: 'PROGRAM',
     description: 'gpg to sign with; it goes by GNUPGHOME and its own configuration',
-    commands: ['sign', 'promote'],
+    commands: ['sign', 'promote', 'mirror-images'],
     default: 'gpg',
     schema: text,
   },
@@ -715,6 +739,47 @@ export const OPTIONS = {
     default: 'false',
     schema: flag,
   },
+  'images-from': {
+    argument: 'REPOSITORY',
+    description: 'repository whose images are mirrored, for example quay.io/vendor/app',
+    commands: ['mirror-images'],
+    schema: imageRepository,
+  },
+  'images-to': {
+    argument: 'REPOSITORY',
+    description: 'repository that they are copied to, for example example.com/mirror/app',
+    commands: ['mirror-images'],
+    schema: imageRepository,
+  },
+  tags: {
+    argument: 'GLOB',
+    description:
+      "tags to mirror, for example 'v1.*'; with ! before it, tags to leave out; without any, all are mirrored",
+    commands: ['mirror-images'],
+    repeatable: true,
+    schema: tagGlobs,
+  },
+  'insecure-accept-anything': {
+    description: 'mirror images even if nobody has signed them upstream',
+    commands: ['mirror-images'],
+    default: 'false',
+    schema: flag,
+  },
+  'mirrored-images': {
+    description:
+      'several repositories to mirror, each with its tags and keys: see "Mirrored images"',
+    commands: ['mirror-images'],
+    isInFileOnly: true,
+    members: MIRRORED_IMAGES_MEMBERS,
+    schema: mirroredImages,
+  },
+  jobs: {
+    argument: 'N',
+    description: 'how many images are looked at and copied at once',
+    commands: ['mirror-images'],
+    default: '2',
+    schema: wholeNumber(1, 32),
+  },
   stages: {
     description:
       'for a store that images are promoted to: every key of a scope has to sign, and CODEOWNERS says who approves',
@@ -736,7 +801,7 @@ export const OPTIONS = {
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain', 'sign', 'promote'],
+    commands: ['explain', 'sign', 'promote', 'mirror-images'],
     isPath: true,
     schema: text,
   },
@@ -766,20 +831,20 @@ export const OPTIONS = {
   to: {
     argument: 'REPO',
     description: 'signature repository to push to: a git URL, or the path of a repository',
-    commands: ['push', 'sign', 'promote'],
+    commands: ['push', 'sign', 'promote', 'mirror-images'],
     schema: text,
   },
   'pull-request': {
     description:
       'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
-    commands: ['push', 'sign', 'promote'],
+    commands: ['push', 'sign', 'promote', 'mirror-images'],
     default: 'false',
     schema: flag,
   },
   forge: {
     argument: 'FORGE',
     description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
-    commands: ['push', 'sign', 'promote', 'init'],
+    commands: ['push', 'sign', 'promote', 'mirror-images', 'init'],
     wording: {
       init: `git host whose pipelines shall check proposals: ${FORGES.join(', ')}; default: by the name of the remote's host, else github`,
     },
@@ -787,10 +852,11 @@ export const OPTIONS = {
   },
   'dry-run': {
     description: 'say what would be pushed, and push nothing',
-    commands: ['push', 'sign', 'promote'],
+    commands: ['push', 'sign', 'promote', 'mirror-images'],
     wording: {
       sign: 'say what would be signed, and sign nothing',
       promote: 'say what would be copied and signed, and do neither',
+      'mirror-images': 'say what would be copied, signed and refused, and change nothing',
     },
     default: 'false',
     schema: flag,
@@ -813,13 +879,13 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'wait, for --timeout at most, until the store at this address serves what was pushed or was there already',
-    commands: ['push', 'sign', 'promote'],
+    commands: ['push', 'sign', 'promote', 'mirror-images'],
     schema: text,
   },
   timeout: {
     argument: 'DURATION',
     description: 'how long to try again while others push too',
-    commands: ['push', 'sign', 'promote', 'probe'],
+    commands: ['push', 'sign', 'promote', 'mirror-images', 'probe'],
     wording: { probe: 'how long all questions together may take' },
     default: '2m',
     schema: duration('a duration like 2m', LONGEST_TIMER),

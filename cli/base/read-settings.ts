@@ -179,6 +179,7 @@ async function readConfig(file: string): Promise<Values> {
     const name = OPTION_NAMES.find((known) => known === key);
     if (!name) throw new UsageError(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
     if (name === 'scopes') values[name] = withKeysRelativeTo(dirname(file), value);
+    else if (name === 'mirrored-images') values[name] = withFilesRelativeTo(dirname(file), value);
     else if (name === 'source') values[name] = withPlaceRelativeTo(dirname(file), value);
     else if (name === 'scope') values[name] = withPathsRelativeTo(dirname(file), value);
     else values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
@@ -205,6 +206,22 @@ function withKeysRelativeTo(directory: string, scopes: unknown): unknown {
       name,
       isMapping(scope) ? { ...scope, keys: relativeTo(directory, scope['keys']) } : scope,
     ]),
+  );
+}
+
+/** Repositories that are mirrored have paths in their `keys` and their `policy`. */
+function withFilesRelativeTo(directory: string, repositories: unknown): unknown {
+  if (!Array.isArray(repositories)) return repositories;
+  const members = ['keys', 'policy'];
+  return repositories.map((one: unknown) =>
+    isMapping(one)
+      ? Object.fromEntries(
+          Object.entries(one).map(([name, value]) => [
+            name,
+            members.includes(name) ? relativeTo(directory, value) : value,
+          ]),
+        )
+      : one,
   );
 }
 

@@ -8,8 +8,8 @@ import { SkopeoError, explainSkopeo, findPlainHttpHosts, runSkopeo } from './sko
 export interface CopyOptions {
   /** The policy.json by which skopeo takes the image from its registry. */
   readonly policy: string;
-  /** The registries.d by which it finds the signatures that the policy asks for. */
-  readonly registriesD: string;
+  /** The registries.d by which it finds the signatures that the policy asks for; undefined for that of this machine. */
+  readonly registriesD: string | undefined;
   readonly authfile: string | undefined;
   readonly environment: Environment;
   /** Stops skopeo. */
@@ -53,13 +53,14 @@ export async function copyImage(
 ): Promise<CopyRefusal | undefined> {
   const { policy, registriesD, authfile, environment, ending } = options;
   const login = authfile === undefined ? [] : ['--authfile', authfile];
-  const head = ['--policy', policy, '--registries.d', registriesD, 'copy'];
+  const places = registriesD === undefined ? [] : ['--registries.d', registriesD];
+  const head = ['--policy', policy, ...places, 'copy'];
   const how = ['--multi-arch', parts, '--preserve-digests', '--remove-signatures', '--quiet'];
-  const places = [from, to].map((image) => `docker://${formatReference(image)}`);
+  const images = [from, to].map((image) => `docker://${formatReference(image)}`);
   for (;;) {
     try {
       const limits = { timeLimit: TIME_LIMIT, maxBytes: MAX_OUTPUT };
-      await runSkopeo([...head, ...how, ...login, ...flags, ...places], {
+      await runSkopeo([...head, ...how, ...login, ...flags, ...images], {
         environment,
         ending,
         ...limits,
