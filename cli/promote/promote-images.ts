@@ -2,7 +2,6 @@
 // wanted, and only what has arrived is signed.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findScope } from '../../generator/policy/policy.ts';
 import { Gpg } from '../../signing/sign/gpg.ts';
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
 import type { Settings } from '../base/options.ts';
@@ -14,10 +13,11 @@ import { spreadRefusals, tryKey } from '../sign/try-key.ts';
 import { warnOfDigests } from '../sign/read-images.ts';
 import { tellCompanions } from '../sign/resolve-images.ts';
 import { readPassphrase, withTerminal } from '../sign/unlock.ts';
-import { type AssessedImage, type ResolvedPromotion, refusePart } from './assess-images.ts';
+import { type AssessedImage, refusePart } from './assess-images.ts';
 import { ImageCopies } from './copy-images.ts';
 import { type PromoteReport, formatPromoted } from './format-promoted.ts';
 import { type PromoteRun, toTargetSettings } from './promote-run.ts';
+import { willBeAccepted } from './will-be-accepted.ts';
 
 /** Promotes what `find` finds; gives the exit code. */
 export async function promoteImages(
@@ -107,26 +107,6 @@ function namesOfSigned(
     statements.every((one) => done.has(statementId(one))),
   );
   return new Set(whole.map(({ image }) => image.name));
-}
-
-/**
- * Whether nodes of the next stage accept an image once what this run signs is pushed: each signer whom they ask
- * for has signed all of it.
- */
-async function willBeAccepted(
-  { target, statements }: ResolvedPromotion,
-  { destination, key, settings }: SigningRun,
-): Promise<boolean> {
-  for (const { keyring } of findScope(destination.policy, target)?.signedBy ?? []) {
-    const lacking = new Set(statements.map(statementId));
-    for (const { fingerprint } of keyring.keys) {
-      const isOwn = fingerprint === key.fingerprint && !settings['pull-request'];
-      const made = isOwn ? lacking : await destination.findMade(statements, fingerprint);
-      for (const id of made.keys()) lacking.delete(id);
-    }
-    if (lacking.size > 0) return false;
-  }
-  return true;
 }
 
 /** Why parts of an image may not be promoted, by `statementId`; nothing of what is there already. */

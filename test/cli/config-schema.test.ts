@@ -25,6 +25,10 @@ function isBadAddress(value: unknown): boolean {
   return ['x:65536', '[1.2.3.4]:1', '[1:2]:80', '[:::]:80'].includes(String(value));
 }
 
+function isLongName(value: unknown): boolean {
+  return String(value).length > 255;
+}
+
 /** Bad values that only the program refuses: their faults are in numbers, or within one text. */
 const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>> = {
   listen: isBadAddress,
@@ -46,6 +50,12 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   map: (value) => value !== '' && value !== 7,
   pool: (value) => value !== '' && value !== 7,
   platform: (value) => value !== 7,
+  'images-from': isLongName,
+  'images-to': isLongName,
+  'mirrored-images': (value) =>
+    JSON.stringify(value).includes('"to":"quay.io/vendor/app"') ||
+    (Array.isArray(value) && value.length === 2),
+  jobs: (value) => ['0', '33'].includes(String(value)) && typeof value === 'string',
   scopes: (value) => {
     const [name = '', scope] = Object.entries<{ prefix?: string }>(Object(value))[0] ?? [];
     return name.length > 255 || scope?.prefix === 'a\\b';

@@ -1,0 +1,159 @@
+// Copies images to where they are mirrored, by their digests: whoever pulls a tag here gets what it named before,
+// until the new image is whole and signed.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pMap from 'p-map';
+import { formatReference } from '../../generator/policy/signed-identity.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import type { ProcessIo } from '../base/process-io.ts';
+import { Progress } from '../check/progress.ts';
+import { refuseArrival, refuseChange } from '../promote/refused-copies.ts';
+import { type CopyOptions, type CopyRefusal, copyImage } from '../registry/copy-image.ts';
+import {
+  type CopyPolicies,
+  atDigest,
+  copyWhole,
+  findArrivalFault,
+} from '../registry/copy-whole.ts';
+import { retrying } from '../registry/retrying.ts';
+import type { RefusedOutcome } from '../sign/format-signed.ts';
+import {
+  type FailedOutcome,
+  type PlanOptions,
+  type PlannedImage,
+  toOutcome,
+} from './plan-images.ts';
+import type { ImageSource } from './read-sources.ts';
+import { writePolicy, writeRegistriesD } from './source-policy.ts';
+
+/** What came of the copy of an image: `there`: it had arrived before. */
+export type CopyOutcome =
+  { readonly status: 'copied' } | { readonly status: 'there' } | RefusedOutcome | FailedOutcome;
+
+export interface CopyRun extends PlanOptions {
+  readonly io: ProcessIo;
+  /** For what is temporary. */
+  readonly directory: string;
+}
+
+/** The policy for what is here: it was judged when it came, and is asked for by its digest. */
+const ARRIVED = 'arrived.json';
+
+/** Copies images, and gives them their tags. */
+export class MirrorCopies {
+  readonly #run: CopyRun;
+  readonly #registries = new Map<ImageSource, Promise<string>>();
+  #written = 0;
+
+  private constructor(run: CopyRun) {
+    this.#run = run;
+  }
+
+  static async open(run: CopyRun): Promise<MirrorCopies> {
+    const directory = join(run.directory, 'copy');
+    await mkdir(directory);
+    const text = JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] });
+    await writeFile(join(directory, ARRIVED), text);
+    return new MirrorCopies({ ...run, directory });
+  }
+
+  /**
+   * Copies images that have not arrived yet, and sees that each is there under the digests that it had.
+   * @throws UsageError once the run is to end
+   */
+  async copy(images: readonly PlannedImage[]): Promise<ReadonlyMap<PlannedImage, CopyOutcome>> {
+    const { io, jobs } = this.#run;
+    const progress = new Progress({ count: async () => images.length }, io, 'images');
+    const copyOne = async (image: PlannedImage) => {
+      const outcome = await this.#copyOne(image);
+      progress.step();
+      return [image, outcome] as const;
+    };
+    try {
+      return new Map(await pMap(images, copyOne, { concurrency: jobs }));
+    } finally {
+      progress.stop();
+    }
+  }
+
+  async #copyOne(image: PlannedImage): Promise<CopyOutcome> {
+    const { registry } = this.#run;
+    const manifests = image.statements.map(({ digestHex }) => digestHex);
+    const hexes = new Set([image.digestHex, ...manifests, ...image.others]);
+    const arrivals = [...hexes].map((hex) => [atDigest(image.target, hex), hex] as const);
+    const findFault = async () =>
+      retrying(registry.ending, async () => findArrivalFault(arrivals, registry));
+    try {
+      if (!(await findFault())) return { status: 'there' };
+      const policies = await this.#writePolicies(image);
+      const whole = { ...image, from: image.asked, manifests };
+      const to = atDigest(image.target, image.digestHex);
+      const refusal = await retrying(registry.ending, async () => copyWhole(whole, to, policies));
+      if (refusal) return refuseCopy(image, refusal);
+      const fault = await findFault();
+      return fault ? refuseArrival(fault) : { status: 'copied' };
+    } catch (error) {
+      return toOutcome(error, registry.ending);
+    }
+  }
+
+  async #writePolicies(image: PlannedImage): Promise<CopyPolicies> {
+    const { source } = image;
+    const { directory } = this.#run;
+    const tagged = { ...source.from, tag: image.target.tag };
+    const requirements = source.policy.requirementsFor(tagged);
+    const policy = await writePolicy(directory, `${this.#written++}`, tagged, requirements);
+    const signed = { ...this.#shared, policy, registriesD: await this.#registriesOf(source) };
+    return { signed, companions: signed };
+  }
+
+  /** Undefined for that of this machine. */
+  async #registriesOf(source: ImageSource): Promise<string | undefined> {
+    const { server } = source;
+    if (server === undefined) return undefined;
+    const name = `registries-${this.#registries.size}.d`;
+    const known =
+      this.#registries.get(source) ?? writeRegistriesD(this.#run.directory, name, server);
+    this.#registries.set(source, known);
+    return known;
+  }
+
+  get #shared(): Pick<CopyOptions, 'authfile' | 'environment' | 'ending'> {
+    const { authfile, environment, ending } = this.#run.registry;
+    return { authfile, environment, ending };
+  }
+
+  /**
+   * Gives an image that has arrived its tag; gives why it has not got it, undefined where it has.
+   * @throws UsageError once the run is to end
+   */
+  async tag(image: PlannedImage): Promise<RefusedOutcome | FailedOutcome | undefined> {
+    const { registry, directory } = this.#run;
+    const { target, digestHex } = image;
+    const policy = join(directory, ARRIVED);
+    const options = { ...this.#shared, policy, registriesD: undefined };
+    try {
+      const refusal = await retrying(registry.ending, async () =>
+        copyImage(atDigest(target, digestHex), target, options, {
+          parts: 'index-only',
+          flags: [],
+        }),
+      );
+      if (refusal) return refuseChange(refusal.message);
+      const fault = await findArrivalFault([[target, digestHex]], registry);
+      return fault && refuseArrival(fault);
+    } catch (error) {
+      return toOutcome(error, registry.ending);
+    }
+  }
+}
+
+function refuseCopy(image: PlannedImage, { kind, message }: CopyRefusal): RefusedOutcome {
+  if (kind === 'changed') return refuseChange(message);
+  return {
+    status: 'refused',
+    code: 'copy-rejected',
+    message: `the policy does not take ${image.name}, sha256:${image.digestHex}: ${toLine(message)}`,
+    hint: `see with \`lookaside explain ${formatReference({ ...image.source.from, tag: image.target.tag })}\` who has signed it`,
+  };
+}

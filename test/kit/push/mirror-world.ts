@@ -1,0 +1,103 @@
+/** A vendor with a registry, a signature store and a key, and those who mirror its images. */
+import { join } from 'node:path';
+import type { RunResult } from '../process/run.ts';
+import { startLookasideHere } from '../program/lookaside-here.ts';
+import { type Lookaside, runLookaside } from '../program/lookaside.ts';
+import type { PushedImage } from '../registry/registry.ts';
+import { makeTemporary, removeTemporary } from '../temporary.ts';
+import { PUSHER } from './push-world.ts';
+import { SignWorld } from './sign-world.ts';
+
+export class MirrorWorld {
+  readonly vendor: SignWorld<'vendor' | 'stranger'>;
+  readonly here: SignWorld<'mirror' | 'approver'>;
+  /** The store of the vendor. */
+  readonly store: Lookaside;
+  /** The public key of the vendor. */
+  readonly keyFile: string;
+  readonly #state: string;
+
+  private constructor(
+    { vendor, here, store, keyFile }: Pick<MirrorWorld, 'vendor' | 'here' | 'store' | 'keyFile'>,
+    state: string,
+  ) {
+    this.vendor = vendor;
+    this.here = here;
+    this.store = store;
+    this.keyFile = keyFile;
+    this.#state = state;
+  }
+
+  /** The vendor's store has signatures by `vendor` and `stranger`; ours takes those by `mirror`. */
+  static async make(): Promise<MirrorWorld> {
+    const [vendor, here] = await Promise.all([
+      SignWorld.make({ vendor: { name: 'Vendor' }, stranger: { name: 'Stranger' } }),
+      SignWorld.make({ mirror: { name: 'Mirror' }, approver: { name: 'Approver' } }),
+    ]);
+    await vendor.accept(['vendor', 'stranger']);
+    await here.accept(['mirror']);
+    const state = await makeTemporary();
+    const keys = [await vendor.keyFile('vendor'), await vendor.keyFile('stranger')];
+    const flags = keys.flatMap((file) => ['--keys', file]);
+    const store = await startLookasideHere(vendor.remote.path, [
+      ...flags,
+      '--poll',
+      '100ms',
+      '--state-dir',
+      join(state, 'store'),
+    ]);
+    return new MirrorWorld({ vendor, here, store, keyFile: keys[0] ?? '' }, state);
+  }
+
+  /** Pushes a list to the registry of the vendor, and signs it with its platforms. */
+  async publish(
+    repository: string,
+    tag: string,
+    {
+      by = 'vendor',
+      isAttested = false,
+    }: { by?: 'vendor' | 'stranger'; isAttested?: boolean } = {},
+  ): Promise<PushedImage> {
+    const architectures = ['amd64', 's390x'];
+    const image = await this.vendor.registry.pushImage({
+      repository,
+      tag,
+      architectures,
+      isAttested,
+    });
+    const { code, stderr } = await this.vendor.sign(by, [image.reference]);
+    if (code !== 0) throw new Error(stderr);
+    return image;
+  }
+
+  /** Which repository is mirrored, and who must have signed it. */
+  from(repository: string): readonly string[] {
+    const { vendor, here } = this;
+    const places = ['--images-from', `${vendor.registry.host}/${repository}`];
+    const target = ['--images-to', `${here.registry.host}/mirror/${repository}`];
+    return [...places, ...target, '--keys', this.keyFile, '--server', this.store.baseUrl];
+  }
+
+  /** The environment of whoever mirrors. */
+  get env(): Readonly<Record<string, string>> {
+    return { ...PUSHER, GNUPGHOME: this.here.signer.home };
+  }
+
+  /** `mirror-images …` with a key and a repository. */
+  argsOf(args: readonly string[]): readonly string[] {
+    const { keys, remote } = this.here;
+    const to = ['--sign-by', keys.mirror.fingerprint, '--to', remote.path];
+    return ['mirror-images', ...args, ...to];
+  }
+
+  /** Runs `lookaside mirror-images …`. */
+  async mirror(args: readonly string[]): Promise<RunResult> {
+    return runLookaside(this.argsOf(args), { env: this.env });
+  }
+
+  async stop(): Promise<void> {
+    await this.store.stop();
+    await Promise.all([this.vendor.stop(), this.here.stop()]);
+    await removeTemporary(this.#state);
+  }
+}
