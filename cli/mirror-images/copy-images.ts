@@ -23,6 +23,7 @@ import {
   type PlannedImage,
   toOutcome,
 } from './plan-images.ts';
+import type { ListVerifier } from './list-verifier.ts';
 import type { ImageSource } from './read-sources.ts';
 import { writePolicy, writeRegistriesD } from './source-policy.ts';
 
@@ -34,10 +35,11 @@ export interface CopyRun extends PlanOptions {
   readonly io: ProcessIo;
   /** For what is temporary. */
   readonly directory: string;
+  readonly lists: ListVerifier;
 }
 
-/** The policy for what is here: it was judged when it came, and is asked for by its digest. */
-const ARRIVED = 'arrived.json';
+/** The policy for what is judged already, and asked for by its digest. */
+const OPEN = 'open.json';
 
 /** Copies images, and gives them their tags. */
 export class MirrorCopies {
@@ -53,7 +55,7 @@ export class MirrorCopies {
     const directory = join(run.directory, 'copy');
     await mkdir(directory);
     const text = JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] });
-    await writeFile(join(directory, ARRIVED), text);
+    await writeFile(join(directory, OPEN), text);
     return new MirrorCopies({ ...run, directory });
   }
 
@@ -98,13 +100,17 @@ export class MirrorCopies {
   }
 
   async #writePolicies(image: PlannedImage): Promise<CopyPolicies> {
-    const { source } = image;
-    const { directory } = this.#run;
+    const { source, digestHex, others } = image;
+    const { directory, lists, registry } = this.#run;
     const tagged = { ...source.from, tag: image.target.tag };
     const requirements = source.policy.requirementsFor(tagged);
     const policy = await writePolicy(directory, `${this.#written++}`, tagged, requirements);
     const signed = { ...this.#shared, policy, registriesD: await this.#registriesOf(source) };
-    return { signed, companions: signed };
+    const isListSigned =
+      others.length > 0 &&
+      (await retrying(registry.ending, async () => lists.isSigned(source, tagged, digestHex)));
+    const companions = isListSigned ? { ...signed, policy: join(directory, OPEN) } : signed;
+    return { signed, companions };
   }
 
   /** Undefined for that of this machine. */
@@ -130,7 +136,7 @@ export class MirrorCopies {
   async tag(image: PlannedImage): Promise<RefusedOutcome | FailedOutcome | undefined> {
     const { registry, directory } = this.#run;
     const { target, digestHex } = image;
-    const policy = join(directory, ARRIVED);
+    const policy = join(directory, OPEN);
     const options = { ...this.#shared, policy, registriesD: undefined };
     try {
       const refusal = await retrying(registry.ending, async () =>
@@ -150,10 +156,14 @@ export class MirrorCopies {
 
 function refuseCopy(image: PlannedImage, { kind, message }: CopyRefusal): RefusedOutcome {
   if (kind === 'changed') return refuseChange(message);
+  const unsigned =
+    image.others.length > 0
+      ? '; attestations are taken without a signature if their list has one, by --keys at the store of --server'
+      : '';
   return {
     status: 'refused',
     code: 'copy-rejected',
-    message: `the policy does not take ${image.name}, sha256:${image.digestHex}: ${toLine(message)}`,
-    hint: `see with \`lookaside explain ${formatReference({ ...image.source.from, tag: image.target.tag })}\` who has signed it`,
+    message: `the policy does not take it: ${toLine(message)}`,
+    hint: `see with \`lookaside explain ${formatReference({ ...image.source.from, tag: image.target.tag })}\` who has signed it${unsigned}`,
   };
 }

@@ -18,6 +18,7 @@ import type { SigningRun } from '../sign/sign-images.ts';
 import { readPassphrase, withTerminal } from '../sign/unlock.ts';
 import { MirrorCopies } from './copy-images.ts';
 import { exitCodeOf, formatMirrored } from './format-mirrored.ts';
+import { ListVerifier } from './list-verifier.ts';
 import { MirrorPlan } from './mirror-plan.ts';
 import { type Plan, planImages } from './plan-images.ts';
 import { type ImageSource, readSources } from './read-sources.ts';
@@ -75,15 +76,16 @@ async function mirror(run: MirrorRun): Promise<number> {
   // --keys and --policy are about upstream.
   const target = toTargetSettings(settings);
   const opened = await openDestination(target, io, { directory: place, ending, gpg, key });
+  const lists = new ListVerifier({ settings, io, directory, ending });
   try {
     const signing: SigningRun = { settings: target, io, gpg, key, registry, ...opened };
     const options = { registry, jobs: settings.jobs };
     const plan = await planImages(sources, options);
     tellCompanions(plan.images, io);
-    const copies = await MirrorCopies.open({ ...options, io, directory });
+    const copies = await MirrorCopies.open({ ...options, io, directory, lists });
     return await mirrorPlanned(plan, copies, signing);
   } finally {
-    await opened.destination.close();
+    await Promise.all([opened.destination.close(), lists.close()]);
   }
 }
 

@@ -61,7 +61,8 @@ export class MirrorPlan {
    */
   async run(images: readonly PlannedImage[]): Promise<MirrorResult> {
     for (const image of images) {
-      this.#note(image, { status: this.#isDone(image) ? 'there' : 'planned' });
+      if (this.#isDone(image)) this.#note(image, THERE, { signatures: thereAll(image) });
+      else this.#note(image, { status: 'planned' });
     }
     const left = images.filter((image) => !this.#isDone(image));
     let failure: unknown;
@@ -139,8 +140,7 @@ export class MirrorPlan {
     const signed = images.filter((image) => this.#isSigned(image));
     await this.#copy(signed);
     for (const image of signed) {
-      const signatures = image.statements.map(() => ({ status: 'there' }) as const);
-      await this.#finish(image, signatures, undefined);
+      await this.#finish(image, thereAll(image), undefined);
     }
   }
 
@@ -208,6 +208,13 @@ export class MirrorPlan {
       this.#note(image, { status: 'failed', message: messageOf(error), hint: hintOf(error) });
     }
   }
+}
+
+const THERE = { status: 'there' } as const;
+
+/** All its signatures are there. */
+function thereAll({ statements }: PlannedImage): readonly SigningOutcome[] {
+  return statements.map(() => THERE);
 }
 
 function firstId({ statements }: PlannedImage): string {

@@ -80,6 +80,9 @@ export async function planImages(
   return { images, obstacles };
 }
 
+/** v1.9 before v1.10. */
+const BY_VERSION = new Intl.Collator('en', { numeric: true });
+
 /** The images that are wanted of a repository. */
 async function findNames(
   source: ImageSource,
@@ -92,7 +95,8 @@ async function findNames(
       ? tags.named.map((tag) => ({ ...from, tag }))
       : await retrying(registry.ending, async () => listTags(from, registry));
     const wanted = all.filter(({ tag }) => tag !== undefined && tags.isWanted(tag));
-    if (wanted.length > 0) return wanted.map((image) => toName(image, source));
+    const names = wanted.map((image) => toName(image, source));
+    if (names.length > 0) return names.toSorted((a, b) => BY_VERSION.compare(a.name, b.name));
   } catch (error) {
     return { ...place, outcome: toOutcome(error, registry.ending) };
   }

@@ -4,6 +4,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { SignedBy } from '../../generator/policy/policy.ts';
 import { findAround } from '../../generator/policy/scope-chain.ts';
 import {
   DEFAULT_IDENTITY,
@@ -44,7 +45,12 @@ export interface TrustOptions {
 }
 
 /** What is asked of images, by scope; '' for those that no other scope covers. */
-type Trust = ReadonlyMap<string, readonly JsonRequirement[]>;
+type Scopes = ReadonlyMap<string, readonly JsonRequirement[]>;
+
+interface Trust {
+  readonly scopes: Scopes;
+  readonly signedBy?: SignedBy;
+}
 
 /** By whom the images of one repository must be signed. */
 export class SourcePolicy {
@@ -66,6 +72,11 @@ export class SourcePolicy {
     return policy;
   }
 
+  /** The signature that is asked for, where keys were given; undefined for a policy, which skopeo alone goes by. */
+  get signedBy(): SignedBy | undefined {
+    return this.#trust.signedBy;
+  }
+
   /**
    * What policy.json asks for one image, which has a tag.
    * @throws UsageError
@@ -76,7 +87,7 @@ export class SourcePolicy {
 
   #find(image: DockerReference): readonly JsonRequirement[] {
     const { acceptsAnything, policy, origin } = this.#options;
-    const found = findAround(this.#trust, formatReference(image)) ?? [{ type: 'reject' }];
+    const found = findAround(this.#trust.scopes, formatReference(image)) ?? [{ type: 'reject' }];
     const takesAll = found.every(({ type }) => type === 'insecureAcceptAnything');
     if (!takesAll || acceptsAnything) return found;
     throw new UsageError(
@@ -90,7 +101,9 @@ async function readTrust(
   repository: DockerReference,
   { keys, policy, signedIdentity = DEFAULT_IDENTITY, acceptsAnything, origin }: TrustOptions,
 ): Promise<Trust> {
-  if (policy !== undefined) return parseTrust((await readPolicyText(origin, policy)).text);
+  if (policy !== undefined) {
+    return { scopes: parseScopes((await readPolicyText(origin, policy)).text) };
+  }
   const keyring = await readKeys(keys, origin);
   if (keyring) {
     const requirement = {
@@ -99,9 +112,10 @@ async function readTrust(
       keyData: Buffer.concat(keyring.blocks).toString('base64'),
       signedIdentity: toSignedIdentityJson(signedIdentity),
     };
-    return new Map([['', [requirement]]]);
+    const signedBy = { type: 'signedBy', keyring, signedIdentity } as const;
+    return { scopes: new Map([['', [requirement]]]), signedBy };
   }
-  if (acceptsAnything) return new Map([['', [{ type: 'insecureAcceptAnything' }]]]);
+  if (acceptsAnything) return { scopes: new Map([['', [{ type: 'insecureAcceptAnything' }]]]) };
   throw new UsageError(
     `${origin}: nothing says who signs the images of ${nameOf(repository)} upstream`,
     'give the public keys with --keys, or a policy.json with --policy',
@@ -109,7 +123,7 @@ async function readTrust(
 }
 
 /** `text` is one that nodes take. */
-function parseTrust(text: string): Trust {
+function parseScopes(text: string): Scopes {
   const { default: byDefault, transports } = policySchema.parse(JSON.parse(text));
   const scopes = Object.entries(transports['docker'] ?? {});
   return new Map([['', byDefault], ...scopes]);

@@ -2,6 +2,8 @@
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import type { Environment } from '../base/read-settings.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import { PassingError, UsageError } from '../base/usage-error.ts';
 import { findCredentials } from './read-manifest.ts';
 import { SkopeoError, explainSkopeo, findPlainHttpHosts, runSkopeo } from './skopeo.ts';
 
@@ -30,6 +32,9 @@ const TIME_LIMIT = 4 * 3_600_000;
 const MAX_OUTPUT = 16 * 1024 * 1024;
 /** Whatever it says of keys and names, it is about the policy. */
 const REJECTED = /Source image rejected: (.*)$/s;
+/** How gpgme tells of a signature by a key that it does not have, with all that it knows of it. */
+const UNKNOWN_KEY =
+  /^Invalid GPG signature: gpgme\.Signature\{.*Fingerprint:"([0-9A-F]+)".*err:0x9\}.*$/s;
 const CHANGED = /preserve digests|cannot modify|Would invalidate signatures/i;
 
 /** A copy that is one of several between the same two registries. */
@@ -84,10 +89,30 @@ export async function copyImage(
 
 function findRefusal({ kind, said }: SkopeoError): CopyRefusal | undefined {
   if (kind !== 'failed') return undefined;
-  const [, reason] = REJECTED.exec(said.trim()) ?? [];
-  if (reason !== undefined) return { kind: 'policy', message: reason.replace(/"?\s*$/, '') };
+  const [, quoted] = REJECTED.exec(said.trim()) ?? [];
+  if (quoted !== undefined) {
+    const reason = quoted.replace(/"?\s*$/, '').replaceAll(String.raw`\"`, '"');
+    assertAnswered(reason);
+    return { kind: 'policy', message: reason.replace(UNKNOWN_KEY, 'it is signed by $1, whose key it does not have') };
+  }
   const last = said.trim().split('\n').at(-1) ?? '';
   return CHANGED.test(last) ? { kind: 'changed', message: last } : undefined;
+}
+
+/**
+ * A store that does not answer says nothing of an image.
+ * @throws UsageError
+ */
+function assertAnswered(reason: string): void {
+  if (!/^(?:reading|getting) signature|^Get "/i.test(reason)) return;
+  const message = `the signature store does not answer: ${toLine(reason)}`;
+  const [, status] = /\bstatus (?:code )?([0-9]{3})\b/.exec(reason) ?? [];
+  const isPassing = status === undefined || status === '429' || status.startsWith('5');
+  const Kind = isPassing ? PassingError : UsageError;
+  throw new Kind(
+    message,
+    'give the address that nodes have for the store, and see that it can be reached',
+  );
 }
 
 async function findHelp(

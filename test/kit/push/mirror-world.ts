@@ -1,9 +1,12 @@
 /** A vendor with a registry, a signature store and a key, and those who mirror its images. */
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { eventually } from '../eventually.ts';
 import type { RunResult } from '../process/run.ts';
 import { startLookasideHere } from '../program/lookaside-here.ts';
 import { type Lookaside, runLookaside } from '../program/lookaside.ts';
 import type { PushedImage } from '../registry/registry.ts';
+import { formatLocation } from '../signer/signature-tree.ts';
 import { makeTemporary, removeTemporary } from '../temporary.ts';
 import { PUSHER } from './push-world.ts';
 import { SignWorld } from './sign-world.ts';
@@ -66,15 +69,33 @@ export class MirrorWorld {
       isAttested,
     });
     const { code, stderr } = await this.vendor.sign(by, [image.reference]);
-    if (code !== 0) throw new Error(stderr);
+    assert.equal(code, 0, stderr);
+    await this.untilServed([image]);
     return image;
   }
 
+  /** Waits until the vendor's store serves the signatures of images, of their lists and all platforms. */
+  async untilServed(images: readonly PushedImage[]): Promise<void> {
+    const wanted = images.flatMap(({ name, digest, instances }) => {
+      const repository = name.replace(/^[^/]*\//, '');
+      return [digest, ...instances.values()].map((one) => formatLocation(repository, one, 1));
+    });
+    await eventually(async () => {
+      for (const location of wanted) {
+        const { status } = await fetch(`${this.store.baseUrl}/${location}`);
+        assert.equal(status, 200, location);
+      }
+    });
+  }
+
   /** Which repository is mirrored, and who must have signed it. */
-  from(repository: string): readonly string[] {
-    const { vendor, here } = this;
+  from(
+    repository: string,
+    to = `${this.here.registry.host}/mirror/${repository}`,
+  ): readonly string[] {
+    const { vendor } = this;
     const places = ['--images-from', `${vendor.registry.host}/${repository}`];
-    const target = ['--images-to', `${here.registry.host}/mirror/${repository}`];
+    const target = ['--images-to', to];
     return [...places, ...target, '--keys', this.keyFile, '--server', this.store.baseUrl];
   }
 
