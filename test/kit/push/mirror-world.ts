@@ -76,9 +76,11 @@ export class MirrorWorld {
 
   /** Waits until the vendor's store serves the signatures of images, of their lists and all platforms. */
   async untilServed(images: readonly PushedImage[]): Promise<void> {
-    const wanted = images.flatMap(({ name, digest, instances }) => {
-      const repository = name.replace(/^[^/]*\//, '');
-      return [digest, ...instances.values()].map((one) => formatLocation(repository, one, 1));
+    const wanted = images.flatMap(({ name: image, digest, instances }) => {
+      const repository = image.replace(/^[^/]*\//, '');
+      const platforms = [...instances].filter(([name]) => name !== 'unknown');
+      const digests = [digest, ...platforms.map(([, one]) => one)];
+      return digests.map((one) => formatLocation(repository, one, 1));
     });
     await eventually(async () => {
       for (const location of wanted) {
@@ -108,7 +110,7 @@ export class MirrorWorld {
   argsOf(args: readonly string[]): readonly string[] {
     const { keys, remote } = this.here;
     const to = ['--sign-by', keys.mirror.fingerprint, '--to', remote.path];
-    return ['mirror-images', ...args, ...to];
+    return ['mirror-images', ...to, ...args];
   }
 
   /** Runs `lookaside mirror-images …`. */
