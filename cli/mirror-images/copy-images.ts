@@ -19,7 +19,7 @@ import { retrying } from '../registry/retrying.ts';
 import type { RefusedOutcome } from '../sign/format-signed.ts';
 import {
   type FailedOutcome,
-  type PlanOptions,
+  type PlanImagesOptions,
   type PlannedImage,
   toOutcome,
 } from './plan-images.ts';
@@ -28,10 +28,10 @@ import type { ImageSource } from './read-sources.ts';
 import { writePolicy, writeRegistriesD } from './source-policy.ts';
 
 /** What came of the copy of an image: `there`: it had arrived before. */
-export type CopyOutcome =
+export type ArrivalOutcome =
   { readonly status: 'copied' } | { readonly status: 'there' } | RefusedOutcome | FailedOutcome;
 
-export interface CopyRun extends PlanOptions {
+export interface MirrorCopiesOptions extends PlanImagesOptions {
   readonly io: ProcessIo;
   /** For what is temporary. */
   readonly directory: string;
@@ -43,15 +43,15 @@ const OPEN = 'open.json';
 
 /** Copies images, and gives them their tags. */
 export class MirrorCopies {
-  readonly #run: CopyRun;
+  readonly #run: MirrorCopiesOptions;
   readonly #registries = new Map<ImageSource, Promise<string>>();
   #written = 0;
 
-  private constructor(run: CopyRun) {
+  private constructor(run: MirrorCopiesOptions) {
     this.#run = run;
   }
 
-  static async open(run: CopyRun): Promise<MirrorCopies> {
+  static async open(run: MirrorCopiesOptions): Promise<MirrorCopies> {
     const directory = join(run.directory, 'copy');
     await mkdir(directory);
     const text = JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] });
@@ -63,7 +63,7 @@ export class MirrorCopies {
    * Copies images that have not arrived yet, and sees that each is there under the digests that it had.
    * @throws UsageError once the run is to end
    */
-  async copy(images: readonly PlannedImage[]): Promise<ReadonlyMap<PlannedImage, CopyOutcome>> {
+  async copy(images: readonly PlannedImage[]): Promise<ReadonlyMap<PlannedImage, ArrivalOutcome>> {
     const { io, jobs } = this.#run;
     const progress = new Progress({ count: async () => images.length }, io, 'images');
     const copyOne = async (image: PlannedImage) => {
@@ -78,7 +78,7 @@ export class MirrorCopies {
     }
   }
 
-  async #copyOne(image: PlannedImage): Promise<CopyOutcome> {
+  async #copyOne(image: PlannedImage): Promise<ArrivalOutcome> {
     const { registry } = this.#run;
     const manifests = image.statements.map(({ digestHex }) => digestHex);
     const hexes = new Set([image.digestHex, ...manifests, ...image.others]);

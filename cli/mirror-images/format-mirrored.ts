@@ -8,12 +8,12 @@ import { HOST_RULES, formatProposal, formatServed, formatUntried } from '../push
 import { formatAcceptance } from '../push/rule-giver.ts';
 import type { SignReport } from '../sign/format-signed.ts';
 import type { MirrorOutcome, MirrorResult, MirroredImage } from './mirror-plan.ts';
-import type { Obstacle } from './plan-images.ts';
+import type { PlanObstacle } from './plan-images.ts';
 
 export interface MirrorReport
   extends MirrorResult, Pick<SignReport, 'key' | 'to' | 'giver' | 'isDryRun'> {
   /** What is not in the plan, and why. */
-  readonly obstacles: readonly Obstacle[];
+  readonly obstacles: readonly PlanObstacle[];
 }
 
 type Status = MirrorOutcome['status'];

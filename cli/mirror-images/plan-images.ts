@@ -35,7 +35,7 @@ export interface FailedOutcome {
 }
 
 /** What cannot be mirrored: an image, or a repository with all that is wanted of it. */
-export interface Obstacle {
+export interface PlanObstacle {
   /** As people name it. */
   readonly name: string;
   /** Where it would go. */
@@ -45,11 +45,11 @@ export interface Obstacle {
 
 export interface Plan {
   readonly images: readonly PlannedImage[];
-  readonly obstacles: readonly Obstacle[];
+  readonly obstacles: readonly PlanObstacle[];
 }
 
 /** What is asked of registries, and how many questions at once. */
-export interface PlanOptions {
+export interface PlanImagesOptions {
   readonly registry: PlatformOptions;
   readonly jobs: number;
 }
@@ -60,10 +60,10 @@ export interface PlanOptions {
  */
 export async function planImages(
   sources: readonly ImageSource[],
-  options: PlanOptions,
+  options: PlanImagesOptions,
 ): Promise<Plan> {
   const images: PlannedImage[] = [];
-  const obstacles: Obstacle[] = [];
+  const obstacles: PlanObstacle[] = [];
   for (const source of sources) {
     const names = await findNames(source, options);
     if ('outcome' in names) {
@@ -86,8 +86,8 @@ const BY_VERSION = new Intl.Collator('en', { numeric: true });
 /** The images that are wanted of a repository. */
 async function findNames(
   source: ImageSource,
-  { registry }: PlanOptions,
-): Promise<readonly MirroredName[] | Obstacle> {
+  { registry }: PlanImagesOptions,
+): Promise<readonly MirroredName[] | PlanObstacle> {
   const { from, to, tags } = source;
   const place = { name: nameOf(from), target: nameOf(to) };
   try {
@@ -113,8 +113,8 @@ function toName(image: DockerReference, source: ImageSource): MirroredName {
 
 async function findImage(
   name: MirroredName,
-  { registry }: PlanOptions,
-): Promise<PlannedImage | Obstacle> {
+  { registry }: PlanImagesOptions,
+): Promise<PlannedImage | PlanObstacle> {
   try {
     // What is not to be trusted is not looked at.
     name.source.policy.requirementsFor(name.asked);

@@ -91,7 +91,10 @@ describeWith(['gpg'], 'the command line of mirror-images', () => {
         complete([], ['--server', 'signatures.example.com']),
         /expected the address of a signature store, got "signatures\.example\.com"\nhint: write it/,
       ],
-      [complete([], ['--format', 'sarif']), /does not support the format sarif\nhint: use --format text/],
+      [
+        complete([], ['--format', 'sarif']),
+        /does not support the format sarif\nhint: use --format text/,
+      ],
     ];
     for (const [args, said] of cases) await assertRefused(args, said);
   });
