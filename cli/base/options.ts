@@ -250,6 +250,7 @@ export const OPTIONS = {
     wording: {
       push: 'private key for an ssh repository, the only one that is tried',
       sign: 'private key for an ssh repository, the only one that is tried',
+      'mirror-images': 'private key for an ssh repository, the only one that is tried',
     },
     isPath: true,
     schema: text,
@@ -268,6 +269,7 @@ export const OPTIONS = {
     wording: {
       push: 'authorities (PEM) for an https:// repository; no others are accepted',
       sign: 'authorities (PEM) for an https:// repository; no others are accepted',
+      'mirror-images': 'authorities (PEM) for an https:// repository; no others are accepted',
     },
     isPath: true,
     schema: text,
@@ -777,8 +779,8 @@ export const OPTIONS = {
     argument: 'N',
     description: 'how many images are looked at and copied at once',
     commands: ['mirror-images'],
-    default: '2',
-    schema: wholeNumber(1, 32),
+    default: '4',
+    schema: wholeNumber(1, 64),
   },
   stages: {
     description:

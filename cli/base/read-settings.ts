@@ -212,13 +212,13 @@ function withKeysRelativeTo(directory: string, scopes: unknown): unknown {
 /** Repositories that are mirrored have paths in their `keys` and their `policy`. */
 function withFilesRelativeTo(directory: string, repositories: unknown): unknown {
   if (!Array.isArray(repositories)) return repositories;
-  const members = ['keys', 'policy'];
+  const members = new Set(['keys', 'policy']);
   return repositories.map((one: unknown) =>
     isMapping(one)
       ? Object.fromEntries(
           Object.entries(one).map(([name, value]) => [
             name,
-            members.includes(name) ? relativeTo(directory, value) : value,
+            members.has(name) ? relativeTo(directory, value) : value,
           ]),
         )
       : one,

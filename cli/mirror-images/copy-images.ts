@@ -3,7 +3,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pMap from 'p-map';
-import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { Progress } from '../check/progress.ts';
@@ -156,7 +155,7 @@ export class MirrorCopies {
 
 function refuseCopy(image: PlannedImage, { kind, message }: CopyRefusal): RefusedOutcome {
   if (kind === 'changed') return refuseChange(message);
-  const unsigned =
+  const companions =
     image.others.length > 0
       ? '; attestations are taken without a signature if their list has one, by --keys at the store of --server'
       : '';
@@ -164,6 +163,6 @@ function refuseCopy(image: PlannedImage, { kind, message }: CopyRefusal): Refuse
     status: 'refused',
     code: 'copy-rejected',
     message: `the policy does not take it: ${toLine(message)}`,
-    hint: `see with \`lookaside explain ${formatReference({ ...image.source.from, tag: image.target.tag })}\` who has signed it${unsigned}`,
+    hint: `ask whoever publishes it by which key and for which name it is signed; keys, policy and signedIdentity say what counts${companions}`,
   };
 }

@@ -7,7 +7,7 @@ import { hasColour, type ProcessIo } from '../base/process-io.ts';
 import { HOST_RULES, formatProposal, formatServed, formatUntried } from '../push/format-push.ts';
 import { formatAcceptance } from '../push/rule-giver.ts';
 import type { SignReport } from '../sign/format-signed.ts';
-import type { MirrorOutcome, MirrorResult, MirroredImage } from './mirror-plan.ts';
+import type { MirrorOutcome, MirrorResult, MirroredImage } from './image-mirror.ts';
 import type { PlanObstacle } from './plan-images.ts';
 
 export interface MirrorReport
@@ -148,7 +148,7 @@ function toObject(report: MirrorReport): object {
     dryRun: isDryRun,
     summary: Object.fromEntries(STATUSES.map((status) => [status, count(status)])),
     images: images.map(toImageObject),
-    obstacles: obstacles.map(({ name, target, outcome }) => ({ name, target, ...outcome })),
+    obstacles: obstacles.map(toObstacleObject),
   };
 }
 
@@ -167,4 +167,8 @@ function toImageObject({ image, outcome, copy, signatures }: MirroredImage): obj
       status: signatures[at]?.status ?? null,
     })),
   };
+}
+
+function toObstacleObject({ name, target, outcome }: PlanObstacle): object {
+  return { name, target, ...outcome };
 }

@@ -19,7 +19,7 @@ import { readPassphrase, withTerminal } from '../sign/unlock.ts';
 import { MirrorCopies } from './copy-images.ts';
 import { exitCodeOf, formatMirrored } from './format-mirrored.ts';
 import { ListVerifier } from './list-verifier.ts';
-import { MirrorPlan } from './mirror-plan.ts';
+import { ImageMirror } from './image-mirror.ts';
 import { type Plan, planImages } from './plan-images.ts';
 import { type ImageSource, readSources } from './read-sources.ts';
 
@@ -97,7 +97,7 @@ async function mirrorPlanned(
   const { settings, io, key, destination, giver } = signing;
   const statements = images.flatMap((image) => image.statements);
   const made = await destination.findMade(statements, key.fingerprint);
-  const result = await new MirrorPlan(signing, copies, made).run(images);
+  const result = await new ImageMirror(signing, copies, made).run(images);
   const about = { key, to: destination.name, giver, isDryRun: settings['dry-run'] };
   const report = { ...about, ...result, obstacles };
   await write(io.stdout, formatMirrored(report, settings.format === 'json', io));

@@ -95,7 +95,17 @@ async function readPolicyOf(wanted: Wanted, settings: Settings): Promise<SourceP
     const message = `${origin}: signedIdentity is for keys, and the policy has its own`;
     throw new UsageError(message, `write it into ${policy}`);
   }
-  return SourcePolicy.read(from, { keys, policy, signedIdentity, acceptsAnything, origin });
+  const nameOption = (name: 'keys' | 'policy'): string =>
+    isOwn ? `${origin}: ${name}` : (settings.origins[name] ?? `--${name}`);
+  return SourcePolicy.read(from, {
+    keys,
+    policy,
+    signedIdentity,
+    acceptsAnything,
+    origin,
+    keysOrigin: nameOption('keys'),
+    policyOrigin: nameOption('policy'),
+  });
 }
 
 function toStore(server: string, origin: string): string {
@@ -107,9 +117,12 @@ function toStore(server: string, origin: string): string {
   throw new UsageError(message, 'write it as nodes have it, like https://signatures.example.com');
 }
 
+function isLeftOut(glob: string): boolean {
+  return glob.startsWith('!');
+}
+
 /** Without a tag to take, all are taken but those that are left out. */
 function toFilter(globs: readonly string[]): TagFilter {
-  const isLeftOut = (glob: string): boolean => glob.startsWith('!');
   const taken = globs.filter((glob) => !isLeftOut(glob));
   const leftOut = globs.filter(isLeftOut).map((glob) => toForm(glob.slice(1)));
   const forms = taken.map(toForm);

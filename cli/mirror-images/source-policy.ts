@@ -40,8 +40,10 @@ export interface TrustOptions {
   readonly signedIdentity: SignedIdentity | undefined;
   /** Whether images that nobody has signed are wanted too. */
   readonly acceptsAnything: boolean;
-  /** What names keys and policy, for errors. */
+  /** What names the repository, the keys and the policy, for errors. */
   readonly origin: string;
+  readonly keysOrigin: string;
+  readonly policyOrigin: string;
 }
 
 /** What is asked of images, by scope; '' for those that no other scope covers. */
@@ -86,25 +88,23 @@ export class SourcePolicy {
   }
 
   #find(image: DockerReference): readonly JsonRequirement[] {
-    const { acceptsAnything, policy, origin } = this.#options;
+    const { acceptsAnything, policy, policyOrigin } = this.#options;
     const found = findAround(this.#trust.scopes, formatReference(image)) ?? [{ type: 'reject' }];
     const takesAll = found.every(({ type }) => type === 'insecureAcceptAnything');
     if (!takesAll || acceptsAnything) return found;
     throw new UsageError(
-      `${origin}: ${policy} takes any image of ${nameOf(image)}, signed or not`,
+      `${policyOrigin}: ${policy} takes any image of ${nameOf(image)}, signed or not`,
       'ask for a signature in a scope for it, or say that you want this with --insecure-accept-anything',
     );
   }
 }
 
-async function readTrust(
-  repository: DockerReference,
-  { keys, policy, signedIdentity = DEFAULT_IDENTITY, acceptsAnything, origin }: TrustOptions,
-): Promise<Trust> {
+async function readTrust(repository: DockerReference, options: TrustOptions): Promise<Trust> {
+  const { keys, policy, signedIdentity = DEFAULT_IDENTITY, acceptsAnything, origin } = options;
   if (policy !== undefined) {
-    return { scopes: parseScopes((await readPolicyText(origin, policy)).text) };
+    return { scopes: parseScopes((await readPolicyText(options.policyOrigin, policy)).text) };
   }
-  const keyring = await readKeys(keys, origin);
+  const keyring = await readKeys(keys, options.keysOrigin);
   if (keyring) {
     const requirement = {
       type: 'signedBy',

@@ -93,7 +93,10 @@ function findRefusal({ kind, said }: SkopeoError): CopyRefusal | undefined {
   if (quoted !== undefined) {
     const reason = quoted.replace(/"?\s*$/, '').replaceAll(String.raw`\"`, '"');
     assertAnswered(reason);
-    return { kind: 'policy', message: reason.replace(UNKNOWN_KEY, 'it is signed by $1, whose key it does not have') };
+    return {
+      kind: 'policy',
+      message: reason.replace(UNKNOWN_KEY, 'it is signed by $1, whose key it does not have'),
+    };
   }
   const last = said.trim().split('\n').at(-1) ?? '';
   return CHANGED.test(last) ? { kind: 'changed', message: last } : undefined;

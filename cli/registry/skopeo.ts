@@ -104,7 +104,7 @@ const CAUSES: readonly Cause[] = [
   {
     said: either(
       'connection refused|no such host|server misbehaving|no route|unreachable|timeout',
-      'connection reset|EOF|pinging',
+      'connection reset|broken pipe|EOF|pinging',
       status('5[0-9]{2}'),
     ),
     message: (_image, host) => `${host} does not answer`,

@@ -55,7 +55,7 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   'mirrored-images': (value) =>
     JSON.stringify(value).includes('"to":"quay.io/vendor/app"') ||
     (Array.isArray(value) && value.length === 2),
-  jobs: (value) => ['0', '33'].includes(String(value)) && typeof value === 'string',
+  jobs: (value) => ['0', '65'].includes(String(value)) && typeof value === 'string',
   scopes: (value) => {
     const [name = '', scope] = Object.entries<{ prefix?: string }>(Object(value))[0] ?? [];
     return name.length > 255 || scope?.prefix === 'a\\b';

@@ -550,7 +550,7 @@ const BUTANE: Samples = {
 const COUNT: Samples = {
   good: [
     ['1', 1],
-    [32, 32],
+    [64, 64],
     ['2000000', 2_000_000],
   ],
   bad: ['0', '-1', '1.5', '1e3', 'x', ''].map((value): [unknown, string] => [
@@ -802,16 +802,16 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   jobs: {
     good: [
       ['1', 1],
-      [32, 32],
+      [64, 64],
     ],
     bad: [
       ...['', '-1', '1.5', 'x'].map((value): [unknown, string] => [
         value,
-        `expected a whole number from 1 to 32, got ${JSON.stringify(value)}`,
+        `expected a whole number from 1 to 64, got ${JSON.stringify(value)}`,
       ]),
-      ...['0', '33', 0, 33].map((value): [unknown, string] => [
+      ...['0', '65', 0, 65].map((value): [unknown, string] => [
         value,
-        `expected a whole number from 1 to 32, got ${JSON.stringify(value)}`,
+        `expected a whole number from 1 to 64, got ${JSON.stringify(value)}`,
       ]),
       [true, 'expected a number, got true'],
     ],

@@ -68,7 +68,7 @@ describe('settings', () => {
       'images-from': undefined,
       'images-to': undefined,
       'insecure-accept-anything': false,
-      jobs: 2,
+      jobs: 4,
       'mirrored-images': undefined,
       tags: [],
       list: false,

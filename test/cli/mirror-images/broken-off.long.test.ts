@@ -71,7 +71,10 @@ describeWith(
 
     const args = (): readonly string[] => [
       ...world.from('vendor/app', `${proxy.host}/mirror/app`),
-      ...['--tags', 'v1.*', '--format', 'json'],
+      '--tags',
+      'v1.*',
+      '--format',
+      'json',
     ];
 
     /** Starts it, ends it once so many manifests have arrived, and waits for all that it has started. */
@@ -160,8 +163,8 @@ describeWith(
       assert.equal(new Set(arrivedLists()).size, IMAGES);
       const manifests = taken('manifests');
       for (const { digest, instances } of images) {
-        const later = manifests.slice(manifests.indexOf(digest) + 1);
-        for (const part of instances.values()) assert.ok(!later.includes(part), part);
+        const later = new Set(manifests.slice(manifests.indexOf(digest) + 1));
+        for (const part of instances.values()) assert.ok(!later.has(part), part);
       }
     }).timeout(LIMIT);
 

@@ -38,6 +38,20 @@ interface Told {
 /** Milliseconds. */
 const LIMIT = 120_000;
 
+async function digestOf(name: string): Promise<string | undefined> {
+  const args = ['inspect', '--tls-verify=false', '--format', '{{.Digest}}', `docker://${name}`];
+  const { code, stdout } = await run('skopeo', args);
+  return code === 0 ? stdout.trim() : undefined;
+}
+
+function statusesOf({ images }: Told): readonly string[] {
+  return images.map(({ status }) => status);
+}
+
+function codesOf({ images }: Told): readonly (string | undefined)[] {
+  return images.map(({ code }) => code);
+}
+
 describeWith(
   ['skopeo', 'podman', 'docker-registry', 'gpg', 'gpgv', 'git'],
   'lookaside mirror-images',
@@ -63,22 +77,12 @@ describeWith(
       return file;
     };
 
-    async function digestOf(name: string): Promise<string | undefined> {
-      const args = ['inspect', '--tls-verify=false', '--format', '{{.Digest}}', `docker://${name}`];
-      const { code, stdout } = await run('skopeo', args);
-      return code === 0 ? stdout.trim() : undefined;
-    }
-
     /** Mirrors, and gives what it says to programs. */
     async function mirror(args: readonly string[], wanted = 0): Promise<Told> {
       const { code, stdout, stderr } = await world.mirror([...args, '--format', 'json']);
       assert.equal(code, wanted, stderr + stdout);
       return JSON.parse(stdout) as Told;
     }
-
-    const statusesOf = ({ images }: Told): readonly string[] => images.map((one) => one.status);
-    const codesOf = ({ images }: Told): readonly (string | undefined)[] =>
-      images.map(({ code }) => code);
 
     it('says first what it would do, and changes nothing', async () => {
       const image = await world.publish(repository, 'v1.0');
@@ -139,8 +143,7 @@ describeWith(
       assert.deepEqual(statusesOf(told), ['mirrored', 'refused']);
       assert.deepEqual(codesOf(told), [undefined, 'copy-rejected']);
       assert.equal(await digestOf(`${here()}:v2.0`), undefined);
-      const identity = [{ type: 'matchRepository' }] as const;
-      const [signedIdentity] = identity;
+      const signedIdentity = { type: 'matchRepository' };
       const entry = { from: old.name, to: here(), keys: world.keyFile, signedIdentity };
       const config = await writeJson('any-tag.json', {
         'mirrored-images': [{ ...entry, server: world.store.baseUrl }],
@@ -274,6 +277,16 @@ describeWith(
         [['mirrored', 'there']],
       );
       assert.equal(await digestOf(`${here()}:latest`), image.digest);
+    }).timeout(LIMIT);
+
+    it('proposes the signatures of new images, with tags for those who decide', async () => {
+      const image = await world.publish(repository, 'v1.0');
+      const told = await mirror([...world.from(repository), '--pull-request']);
+      assert.deepEqual(statusesOf(told), ['waiting']);
+      assert.equal(told.images[0]?.message, 'nodes accept it once the proposal is merged');
+      assert.equal(await digestOf(`${here()}:v1.0`), image.digest);
+      const again = await mirror([...world.from(repository), '--pull-request']);
+      assert.deepEqual([statusesOf(again), again.commits], [['waiting'], []]);
     }).timeout(LIMIT);
 
     it('copies nothing for a key that is not accepted', async () => {

@@ -13,7 +13,7 @@ import type { FailedOutcome, PlannedImage } from './plan-images.ts';
 export type MirrorOutcome =
   /**
    * `mirrored`: it is here now, with its tag and its signatures. `there`: it was before. `waiting`: it is here, and
-   * its tag goes on naming another image until nodes accept it. `planned`: nothing was done, as in a dry run.
+   * nodes get it once others have signed or merged. `planned`: nothing was done, as in a dry run.
    */
   | { readonly status: 'mirrored' | 'there' | 'planned' }
   | { readonly status: 'waiting'; readonly message: string }
@@ -40,8 +40,8 @@ export interface MirrorResult {
 /** What is pushed in one commit: few pushes, and little to do again after an interruption. */
 const AT_ONCE = 20;
 
-/** Mirrors what a plan has. */
-export class MirrorPlan {
+/** Mirrors images that are planned. */
+export class ImageMirror {
   readonly #signing: SigningRun;
   readonly #copies: MirrorCopies;
   readonly #made: MadeSignatures;
@@ -185,11 +185,13 @@ export class MirrorPlan {
     }
     const isProposed = report?.delivery?.proposal !== undefined;
     const waits = await this.#findWait(image, isProposed);
-    if (waits !== undefined) {
-      return this.#note(image, { status: 'waiting', message: waits }, { signatures });
-    }
-    const fault = image.there === image.digestHex ? undefined : await this.#copies.tag(image);
-    this.#note(image, fault ?? { status: 'mirrored' }, { signatures });
+    const isTagged = image.there === image.digestHex || waits !== undefined;
+    const fault = isTagged ? undefined : await this.#copies.tag(image);
+    const message =
+      waits ?? (isProposed ? 'nodes accept it once the proposal is merged' : undefined);
+    const done: MirrorOutcome =
+      message === undefined ? { status: 'mirrored' } : { status: 'waiting', message };
+    this.#note(image, fault ?? done, { signatures });
   }
 
   /** Why a tag stays with the image that it names; undefined where it may be moved. */
