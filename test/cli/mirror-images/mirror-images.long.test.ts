@@ -151,6 +151,14 @@ describeWith(
       assert.deepEqual(statusesOf(await mirror(['--config', config])), ['there', 'mirrored']);
     }).timeout(LIMIT);
 
+    it('signs nothing for the reason that it is here', async () => {
+      const image = await world.vendor.registry.pushImage({ repository, tag: 'v1.0' });
+      await world.vendor.registry.copy(image.reference, `${here()}:v1.0`);
+      const before = await tip();
+      assert.deepEqual(codesOf(await mirror(world.from(repository), 1)), ['copy-rejected']);
+      assert.equal(await tip(), before);
+    }).timeout(LIMIT);
+
     it('takes attestations along with a list that is signed', async () => {
       const image = await world.publish(repository, 'v1.0', { isAttested: true });
       const told = await mirror(world.from(repository));
