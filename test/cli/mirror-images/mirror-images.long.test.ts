@@ -2,7 +2,7 @@
 // repository of ours. How it goes on after an interruption is in broken-off.long.test.ts.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -295,6 +295,31 @@ describeWith(
       assert.equal(await digestOf(`${here()}:v1.0`), image.digest);
       const again = await mirror([...world.from(repository), '--pull-request']);
       assert.deepEqual([statusesOf(again), again.commits], [['waiting'], []]);
+    }).timeout(LIMIT);
+
+    it('tells what became of each image where the push fails, and goes on from there', async () => {
+      const image = await world.publish(repository, 'v1.0');
+      const hooks = join(world.here.remote.path, 'hooks');
+      await mkdir(hooks, { recursive: true });
+      const hook = join(hooks, 'pre-receive');
+      await writeFile(hook, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+      const before = await tip();
+      try {
+        const { code, stdout, stderr } = await world.mirror(world.from(repository));
+        assert.notEqual(code, 0);
+        assert.match(stdout, /^failed +\S+:v1\.0 .*: copied: /m);
+        assert.match(stderr, /^lookaside: .*\nhint: /m);
+        assert.equal(await digestOf(`${here()}:v1.0`), undefined);
+      } finally {
+        await rm(hook);
+      }
+      assert.equal(await tip(), before);
+      const { images } = await mirror(world.from(repository));
+      assert.deepEqual(
+        images.map(({ status, copy }) => [status, copy]),
+        [['mirrored', 'there']],
+      );
+      assert.equal(await digestOf(`${here()}:v1.0`), image.digest);
     }).timeout(LIMIT);
 
     it('copies nothing for a key that is not accepted', async () => {
