@@ -20,7 +20,7 @@ export type MirrorOutcome =
   | RefusedOutcome
   | FailedOutcome;
 
-export interface MirroredImage {
+export interface MirrorImageResult {
   readonly image: PlannedImage;
   readonly outcome: MirrorOutcome;
   /** Whether this run has copied it; `there` where it had arrived before, null where it did not come so far. */
@@ -29,8 +29,8 @@ export interface MirroredImage {
   readonly signatures: readonly SigningOutcome[];
 }
 
-export interface MirrorResult {
-  readonly images: readonly MirroredImage[];
+export interface ImageMirrorResult {
+  readonly images: readonly MirrorImageResult[];
   /** What was signed, a report for each part. */
   readonly signed: readonly SignReport[];
   /** Why the run ended early; undefined where it did not. */
@@ -45,7 +45,7 @@ export class ImageMirror {
   readonly #signing: SigningRun;
   readonly #copies: MirrorCopies;
   readonly #made: MadeSignatures;
-  readonly #results = new Map<PlannedImage, MirroredImage>();
+  readonly #results = new Map<PlannedImage, MirrorImageResult>();
   readonly #signed: SignReport[] = [];
 
   /** `made` is what the key has signed of the images before. */
@@ -59,7 +59,7 @@ export class ImageMirror {
    * Mirrors images; in a dry run it only says what would become of them.
    * @throws UsageError once the run is to end
    */
-  async run(images: readonly PlannedImage[]): Promise<MirrorResult> {
+  async run(images: readonly PlannedImage[]): Promise<ImageMirrorResult> {
     for (const image of images) {
       if (this.#isDone(image)) this.#note(image, THERE, { signatures: thereAll(image) });
       else this.#note(image, { status: 'planned' });
@@ -80,7 +80,7 @@ export class ImageMirror {
   #note(
     image: PlannedImage,
     outcome: MirrorOutcome,
-    more: Partial<Pick<MirroredImage, 'copy' | 'signatures'>> = {},
+    more: Partial<Pick<MirrorImageResult, 'copy' | 'signatures'>> = {},
   ): void {
     const { copy, signatures } = this.#results.get(image) ?? { copy: null, signatures: [] };
     this.#results.set(image, { image, copy, signatures, ...more, outcome });

@@ -17,7 +17,7 @@ import { tellCompanions } from '../sign/resolve-images.ts';
 import type { SigningRun } from '../sign/sign-images.ts';
 import { readPassphrase, withTerminal } from '../sign/unlock.ts';
 import { MirrorCopies } from './copy-images.ts';
-import { exitCodeOf, formatMirrored } from './format-mirrored.ts';
+import { exitCodeOfImages, formatMirroredImages } from './format-mirrored-images.ts';
 import { ListVerifier } from './list-verifier.ts';
 import { ImageMirror } from './image-mirror.ts';
 import { type Plan, planImages } from './plan-images.ts';
@@ -100,9 +100,9 @@ async function mirrorPlanned(
   const result = await new ImageMirror(signing, copies, made).run(images);
   const about = { key, to: destination.name, giver, isDryRun: settings['dry-run'] };
   const report = { ...about, ...result, obstacles };
-  await write(io.stdout, formatMirrored(report, settings.format === 'json', io));
+  await write(io.stdout, formatMirroredImages(report, settings.format === 'json', io));
   const unserved = result.signed.find(({ served }) => served instanceof Error);
   if (result.failure !== undefined) throw result.failure;
   if (unserved) throw unserved.served;
-  return exitCodeOf(report);
+  return exitCodeOfImages(report);
 }

@@ -15,13 +15,13 @@ import { type ResolvedImage, resolveImage } from '../sign/resolve-images.ts';
 import type { ImageSource } from './read-sources.ts';
 
 /** An image upstream, and what it is to be here. */
-export interface MirroredName extends NamedImage {
+export interface NamedMirrorImage extends NamedImage {
   readonly source: ImageSource;
   readonly target: DockerReference;
 }
 
 /** One whose digests are known. */
-export type PlannedImage = MirroredName &
+export type PlannedImage = NamedMirrorImage &
   ResolvedImage & {
     /** What the tag names here now, in hexadecimal digits; undefined for nothing. */
     readonly there: string | undefined;
@@ -87,7 +87,7 @@ const BY_VERSION = new Intl.Collator('en', { numeric: true });
 async function findNames(
   source: ImageSource,
   { registry }: PlanImagesOptions,
-): Promise<readonly MirroredName[] | PlanObstacle> {
+): Promise<readonly NamedMirrorImage[] | PlanObstacle> {
   const { from, to, tags } = source;
   const place = { name: nameOf(from), target: nameOf(to) };
   try {
@@ -105,14 +105,14 @@ async function findNames(
   return { ...place, outcome: { status: 'refused', code: 'not-found', message, hint } };
 }
 
-function toName(image: DockerReference, source: ImageSource): MirroredName {
+function toName(image: DockerReference, source: ImageSource): NamedMirrorImage {
   const target = { ...source.to, tag: image.tag };
   const name = formatReference(image);
   return { name, asked: image, identity: chooseIdentity(target), source, target };
 }
 
 async function findImage(
-  name: MirroredName,
+  name: NamedMirrorImage,
   { registry }: PlanImagesOptions,
 ): Promise<PlannedImage | PlanObstacle> {
   try {

@@ -8,7 +8,7 @@ import { runOrThrow } from '../kit/process/run.ts';
 import { startLookasideHere } from '../kit/program/lookaside-here.ts';
 import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';
 import { PUSHER } from '../kit/push/push-world.ts';
-import { MirrorWorld } from '../kit/push/mirror-world.ts';
+import { VendorWorld } from '../kit/push/vendor-world.ts';
 import { type Signer, makeSigner } from '../kit/signer/signer.ts';
 import { makeTemporary, removeTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
@@ -21,7 +21,7 @@ describeWith(
   "a vendor's images",
   () => {
     let directory: string;
-    let world: MirrorWorld;
+    let world: VendorWorld;
     let signer: Signer;
     let blocks: readonly Block[];
     let page: string;
@@ -30,7 +30,7 @@ describeWith(
 
     before(async () => {
       directory = await makeTemporary();
-      [world, signer] = await Promise.all([MirrorWorld.make(), makeSigner()]);
+      [world, signer] = await Promise.all([VendorWorld.make(), makeSigner()]);
       const userId = 'mirror <mirror@example.com>';
       const key = await signer.makeKey({ algorithm: 'ed25519', userId });
       await signer.exportKeys(at('mirror.asc'), key);

@@ -8,7 +8,7 @@ import { eventually } from '../../kit/eventually.ts';
 import { startBackground } from '../../kit/process/background.ts';
 import { run } from '../../kit/process/run.ts';
 import { BUILT_MAIN } from '../../kit/program/lookaside.ts';
-import { MirrorWorld } from '../../kit/push/mirror-world.ts';
+import { VendorWorld } from '../../kit/push/vendor-world.ts';
 import { HoldingProxy } from '../../kit/registry/holding-proxy.ts';
 import type { PushedImage } from '../../kit/registry/registry.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -42,13 +42,13 @@ describeWith(
   ['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'],
   'lookaside mirror-images, broken off',
   () => {
-    let world: MirrorWorld;
+    let world: VendorWorld;
     let proxy: HoldingProxy;
     let images: readonly PushedImage[];
     let unsigned: PushedImage;
 
     before(async () => {
-      world = await MirrorWorld.make();
+      world = await VendorWorld.make();
       proxy = await HoldingProxy.start(world.here.registry.host);
       await world.here.accept(['mirror'], {}, proxy.host);
       const { vendor } = world;

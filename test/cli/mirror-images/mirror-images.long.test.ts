@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { makeNode } from '../../kit/node/node.ts';
 import { run } from '../../kit/process/run.ts';
 import { useLookaside } from '../../kit/program/use-lookaside.ts';
-import { MirrorWorld } from '../../kit/push/mirror-world.ts';
+import { VendorWorld } from '../../kit/push/vendor-world.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
@@ -58,11 +58,11 @@ describeWith(
   () => {
     const servers = useLookaside();
     const directory = useTemporary();
-    let world: MirrorWorld;
+    let world: VendorWorld;
     let count = 0;
     let repository = '';
     before(async () => {
-      world = await MirrorWorld.make();
+      world = await VendorWorld.make();
     });
     beforeEach(() => {
       repository = `vendor/app${(count += 1)}`;

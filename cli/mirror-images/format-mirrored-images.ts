@@ -7,11 +7,11 @@ import { hasColour, type ProcessIo } from '../base/process-io.ts';
 import { HOST_RULES, formatProposal, formatServed, formatUntried } from '../push/format-push.ts';
 import { formatAcceptance } from '../push/rule-giver.ts';
 import type { SignReport } from '../sign/format-signed.ts';
-import type { MirrorOutcome, MirrorResult, MirroredImage } from './image-mirror.ts';
+import type { MirrorOutcome, ImageMirrorResult, MirrorImageResult } from './image-mirror.ts';
 import type { PlanObstacle } from './plan-images.ts';
 
-export interface MirrorReport
-  extends MirrorResult, Pick<SignReport, 'key' | 'to' | 'giver' | 'isDryRun'> {
+export interface ImageMirrorReport
+  extends ImageMirrorResult, Pick<SignReport, 'key' | 'to' | 'giver' | 'isDryRun'> {
   /** What is not in the plan, and why. */
   readonly obstacles: readonly PlanObstacle[];
 }
@@ -49,18 +49,22 @@ const INDENT = ' '.repeat(WIDTH);
 const UNTRIED = ['the policy of upstream', 'the passphrase or PIN of the key', HOST_RULES];
 
 /** 2 where something failed, 1 where something is missing or refused. */
-export function exitCodeOf(report: MirrorReport): number {
+export function exitCodeOfImages(report: ImageMirrorReport): number {
   const outcomes = outcomesOf(report);
   if (outcomes.some(({ status }) => status === 'failed')) return 2;
   return outcomes.some(({ status }) => status === 'refused') ? 1 : 0;
 }
 
-function outcomesOf({ images, obstacles }: MirrorReport): readonly MirrorOutcome[] {
+function outcomesOf({ images, obstacles }: ImageMirrorReport): readonly MirrorOutcome[] {
   return [...images, ...obstacles].map(({ outcome }) => outcome);
 }
 
 /** The report in full. */
-export function formatMirrored(report: MirrorReport, isJson: boolean, io: ProcessIo): string {
+export function formatMirroredImages(
+  report: ImageMirrorReport,
+  isJson: boolean,
+  io: ProcessIo,
+): string {
   if (isJson) return `${formatJson(toObject(report), 2)}\n`;
   const hasColours = hasColour(io.stdout, io.environment);
   const tell = (outcome: MirrorOutcome, text: string): readonly string[] => {
@@ -89,7 +93,7 @@ export function formatMirrored(report: MirrorReport, isJson: boolean, io: Proces
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function describeImage({ image, outcome, copy, signatures }: MirroredImage): string {
+function describeImage({ image, outcome, copy, signatures }: MirrorImageResult): string {
   const { name, target, digestHex, there } = image;
   const isMoved = there !== undefined && there !== digestHex && outcome.status !== 'there';
   const instead = isMoved ? `, in place of sha256:${there}` : '';
@@ -107,7 +111,7 @@ function describeOutcome(outcome: MirrorOutcome): string {
   return 'message' in outcome ? `: ${outcome.message}` : '';
 }
 
-function summarize(report: MirrorReport): string {
+function summarize(report: ImageMirrorReport): string {
   const { key, to, giver, signed } = report;
   const outcomes = outcomesOf(report);
   const parts = STATUSES.flatMap((status) => {
@@ -130,12 +134,12 @@ function plural(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
-function commitsOf({ signed }: MirrorReport): readonly string[] {
+function commitsOf({ signed }: ImageMirrorReport): readonly string[] {
   return signed.flatMap(({ delivery }) => delivery?.commit ?? []);
 }
 
 /** For programs; stable. */
-function toObject(report: MirrorReport): object {
+function toObject(report: ImageMirrorReport): object {
   const { key, to, isDryRun, images, obstacles, signed } = report;
   const outcomes = outcomesOf(report);
   const count = (status: Status): number => outcomes.filter((one) => one.status === status).length;
@@ -152,7 +156,7 @@ function toObject(report: MirrorReport): object {
   };
 }
 
-function toImageObject({ image, outcome, copy, signatures }: MirroredImage): object {
+function toImageObject({ image, outcome, copy, signatures }: MirrorImageResult): object {
   const { name, target, digestHex, there, statements } = image;
   return {
     image: name,

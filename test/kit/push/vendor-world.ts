@@ -11,7 +11,7 @@ import { makeTemporary, removeTemporary } from '../temporary.ts';
 import { PUSHER } from './push-world.ts';
 import { SignWorld } from './sign-world.ts';
 
-export class MirrorWorld {
+export class VendorWorld {
   readonly vendor: SignWorld<'vendor' | 'stranger'>;
   readonly here: SignWorld<'mirror' | 'approver'>;
   /** The store of the vendor. */
@@ -21,7 +21,7 @@ export class MirrorWorld {
   readonly #state: string;
 
   private constructor(
-    { vendor, here, store, keyFile }: Pick<MirrorWorld, 'vendor' | 'here' | 'store' | 'keyFile'>,
+    { vendor, here, store, keyFile }: Pick<VendorWorld, 'vendor' | 'here' | 'store' | 'keyFile'>,
     state: string,
   ) {
     this.vendor = vendor;
@@ -32,7 +32,7 @@ export class MirrorWorld {
   }
 
   /** The vendor's store has signatures by `vendor` and `stranger`; ours takes those by `mirror`. */
-  static async make(): Promise<MirrorWorld> {
+  static async make(): Promise<VendorWorld> {
     const [vendor, here] = await Promise.all([
       SignWorld.make({ vendor: { name: 'Vendor' }, stranger: { name: 'Stranger' } }),
       SignWorld.make({ mirror: { name: 'Mirror' }, approver: { name: 'Approver' } }),
@@ -49,7 +49,7 @@ export class MirrorWorld {
       '--state-dir',
       join(state, 'store'),
     ]);
-    return new MirrorWorld({ vendor, here, store, keyFile: keys[0] ?? '' }, state);
+    return new VendorWorld({ vendor, here, store, keyFile: keys[0] ?? '' }, state);
   }
 
   /** Pushes a list to the registry of the vendor, and signs it with its platforms. */
