@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { removeDue } from './kit/temporary.ts';
 import { addCost } from './run/costs.ts';
 import { openRunDirectory, removeRunDirectory } from './run/run-directory.ts';
 import { findTool, formatLeftOut, type Tool, TOOLS } from './with-tools.ts';
@@ -59,7 +60,7 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';
 
 /** What closes by itself after the last test has closed by then. Milliseconds. */
-const EXIT_PATIENCE = 30_000;
+const EXIT_PATIENCE = 60_000;
 
 /** Of mocha's parallel workers, which the first process has prepared everything for. */
 const isWorker = process.env['MOCHA_WORKER_ID'] !== undefined;
@@ -85,12 +86,14 @@ export const mochaHooks = {
       process.on('unhandledRejection', fail);
     }
   },
-  afterEach(this: Mocha.Context): void {
+  async afterEach(this: Mocha.Context): Promise<void> {
+    await removeDue();
     lastFile = this.currentTest?.file ?? lastFile;
     if (lastFile !== undefined) addCost(lastFile);
   },
   // What the hooks of the last suite took, and what ends with them.
-  afterAll(): void {
+  async afterAll(): Promise<void> {
+    await removeDue();
     if (lastFile !== undefined) addCost(lastFile);
   },
 };

@@ -10,9 +10,6 @@ import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 import { type Pasted, paste, readBlocks } from './pasted-blocks.ts';
 
-/** Milliseconds. Many programs start one after the other, and npx is not among the quick ones. */
-const LIMIT = 300_000;
-
 /** What a reader's machine takes from elsewhere, or has at its fixed ports. */
 type Replacements = Readonly<Record<string, string>>;
 
@@ -73,7 +70,7 @@ describeWith(['podman', 'skopeo', 'docker-registry', 'gpg', 'git'], 'the first s
     assert.ok(pasted.some(({ commands, failed }) => commands.startsWith('pull ') && !failed));
     assert.equal(pasted.filter(({ mustFail }) => mustFail).length, 2);
     assert.ok(!(await readdir(at('clone'))).includes('try'));
-  }).timeout(LIMIT);
+  });
 
   describe('of the README', () => {
     let registry: Registry;
@@ -92,7 +89,7 @@ describeWith(['podman', 'skopeo', 'docker-registry', 'gpg', 'git'], 'the first s
       const [first] = pasted;
       assert.match(first?.commands ?? '', /skopeo copy .*\n$/);
       assert.ok(!(await readdir(at('clone'))).includes('try'));
-    }).timeout(LIMIT);
+    });
   });
 });
 

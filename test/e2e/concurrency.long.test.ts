@@ -81,5 +81,5 @@ describeWith(['gpg', 'git'], 'concurrency', () => {
     const status = await readStatus(server);
     assert.equal(status.generation?.commit, await remote.git('rev-parse', 'HEAD'));
     assert.equal(status.summary?.rejected, 0);
-  }).timeout(600_000);
+  });
 });

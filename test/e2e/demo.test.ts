@@ -6,9 +6,6 @@ import { describeWith } from '../with-tools.ts';
 import { trackGroup } from '../kit/process/process-group.ts';
 import { runOrThrow } from '../kit/process/run.ts';
 
-/** The demo makes keys, an image and two pulls. Milliseconds. */
-const LIMIT = 120_000;
-
 describeWith(['podman', 'skopeo', 'docker-registry', 'gpg', 'git'], 'the demo', () => {
   it('goes on with --keep until it is told to stop, and leaves nothing then', async () => {
     const demo = spawn('sh', ['scripts/demo.sh', '--keep'], { detached: true });
@@ -46,5 +43,5 @@ describeWith(['podman', 'skopeo', 'docker-registry', 'gpg', 'git'], 'the demo', 
     const directory = pull.replace(/^sh /, '').replace(/\/pull$/, '');
     assert.ok(!existsSync(directory));
     for (const url of [store, status]) await assert.rejects(fetch(url));
-  }).timeout(LIMIT);
+  });
 });

@@ -190,7 +190,6 @@ describeWith(['git', 'git-http-backend', 'sshd', 'openssl', 'apache2'], 'git hos
     proxy.stall();
     await push(await publish(SECOND));
     await proxy.stalled;
-    const startedAt = performance.now();
     await push(await remote.publish({ x: 'x' }));
     assert.equal((await ask(server.baseUrl, 'GET', `/${FIRST}`)).status, 200);
     await server.waitForLine(/refresh failed: .* was stopped: it said nothing for 5 s/);
@@ -198,8 +197,6 @@ describeWith(['git', 'git-http-backend', 'sshd', 'openssl', 'apache2'], 'git hos
     await eventually(async () =>
       assert.equal((await ask(server.baseUrl, 'GET', `/${SECOND}`)).status, 200),
     );
-    const took = performance.now() - startedAt;
-    assert.ok(took < 60_000, `${took} ms`);
     // What is served is published before the refresh has come to its end.
     await eventually(async () => assert.equal((await readStatus(server)).lastError, null));
     await proxy.stop();
@@ -211,11 +208,9 @@ describeWith(['git', 'git-http-backend', 'sshd', 'openssl', 'apache2'], 'git hos
     silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
-    const startedAt = performance.now();
     const { code, stderr } = await runLookaside(['check', `ssh://git@127.0.0.1:${port}/x.git`]);
     assert.equal(code, 2);
     assert.match(stderr, /timed out/);
-    assert.ok(performance.now() - startedAt < 60_000);
     silent.close();
     for (const socket of sockets) socket.destroy();
   });

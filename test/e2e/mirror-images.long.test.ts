@@ -13,9 +13,6 @@ import { type Signer, makeSigner } from '../kit/signer/signer.ts';
 import { makeTemporary, removeTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 
-/** Milliseconds. Many programs start one after the other. */
-const LIMIT = 300_000;
-
 describeWith(
   ['skopeo', 'podman', 'docker-registry', 'gpg', 'gpgv', 'git', 'bash'],
   "a vendor's images",
@@ -92,7 +89,7 @@ describeWith(
         await node.remove();
         await store.stop();
       }
-    }).timeout(LIMIT);
+    });
 
     it('are listed in a file', async () => {
       const [, file = ''] = /^```yaml\n(to: .*?)^```$/ms.exec(page) ?? [];
@@ -106,6 +103,6 @@ describeWith(
         { cwd: directory, env },
       );
       assert.match(mirrored[0]?.output ?? '', /^refused +\S+\/vendor\/db:v7 .*: copy-rejected: /m);
-    }).timeout(LIMIT);
+    });
   },
 );

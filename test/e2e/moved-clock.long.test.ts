@@ -179,7 +179,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'verdicts, as time goe
     await eventually(async () => assertServed(server, good), PROMPT);
     const later = await publisher.sign({ repository: 'later' });
     await publisher.announce(server, await remote.publish({ [later.location]: later.bytes }));
-    await eventually(async () => assertServed(server, later), 10_000);
+    await eventually(async () => assertServed(server, later));
     await assertAll(server);
     const [location = ''] = bombs[0] ?? [];
     assert.equal((await lookUp(server, location)).status, 404);

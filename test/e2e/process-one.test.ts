@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describeWith, toolPath } from '../with-tools.ts';
-import { eventually } from '../kit/eventually.ts';
+import { PATIENCE, eventually } from '../kit/eventually.ts';
 import { type PidNamespace, startAsInit } from '../kit/process/pid-namespace.ts';
 import { makePublisher, type Publisher } from '../kit/signer/publisher.ts';
 import { useTemporary } from '../kit/temporary.ts';
@@ -12,8 +12,6 @@ import { useTemporary } from '../kit/temporary.ts';
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const HOLD = new URL('hold-program.mjs', import.meta.url);
 const CONTAINERFILE = new URL('../../Containerfile', import.meta.url);
-/** Within which SIGTERM must have ended the server, in milliseconds. */
-const STOP_LIMIT = 10_000;
 
 /** An ssh that fails, and leaves behind what a connection through others leaves. */
 const SSH = `#!/bin/sh
@@ -58,7 +56,7 @@ describeWith(['gpg', 'git', 'unshare', 'tini'], 'as process 1', () => {
     const inside = await start('ssh://git.example/x.git', false, { GIT_SSH: ssh, TRIES: tries });
     await eventually(async () => {
       assert.ok((await readFile(tries, 'latin1')).split('\n').length > 4);
-    }, 20_000);
+    });
     await eventually(async () => {
       const all = await inside.processes();
       assert.ok(all.some(({ name }) => name === 'node'));
@@ -98,7 +96,7 @@ describeWith(['gpg', 'git', 'unshare', 'tini'], 'as process 1', () => {
 /** Sends it to process 1, as a container is stopped; gives its exit code. */
 async function stop({ init, background }: PidNamespace): Promise<number | null> {
   process.kill(init, 'SIGTERM');
-  const late = sleep(STOP_LIMIT, 'late' as const, { ref: false });
+  const late = sleep(PATIENCE, 'late' as const, { ref: false });
   const exitCode = await Promise.race([background.ended(), late]);
   assert.notEqual(exitCode, 'late');
   return exitCode === 'late' ? null : exitCode;

@@ -25,8 +25,6 @@ type StageName = keyof typeof STAGES;
 const NAMES = ['dev', 'qa', 'production'] as const satisfies readonly StageName[];
 const PEOPLE = ['build', 'tester', 'release'] as const;
 const SIGNERS = { dev: ['build'], qa: ['tester'], production: ['tester', 'release'] } as const;
-/** Milliseconds. Many programs start one after the other. */
-const LIMIT = 300_000;
 
 describeWith(
   ['skopeo', 'podman', 'docker-registry', 'gpg', 'gpgv', 'git', 'bash'],
@@ -140,13 +138,13 @@ describeWith(
       await follow('lookaside sign ');
       await untilServed('dev', 1);
       assert.equal(await pull('dev'), 'accepted');
-    }).timeout(LIMIT);
+    });
 
     it('take it to QA, where its nodes accept it', async () => {
       await follow('--map dev.example.com=qa.example.com');
       await untilServed('qa', 1);
       assert.equal(await pull('qa'), 'accepted');
-    }).timeout(LIMIT);
+    });
 
     it('accept nothing in production that only others have signed', async () => {
       const listed = await follow('lookaside promote --list');
@@ -166,7 +164,7 @@ describeWith(
       });
       assert.match(refused?.output ?? '', /unknown-signer|signer-not-accepted/);
       assert.equal(refused?.failed, true);
-    }).timeout(LIMIT);
+    });
 
     it('wait for the merge, and for everybody who has to sign', async () => {
       const checked = await follow('lookaside check production');
@@ -180,7 +178,7 @@ describeWith(
       await untilServed('production', 2);
       assert.equal(await pull('production'), 'accepted');
       assert.equal(await pull('production', 'skopeo'), 'accepted');
-    }).timeout(LIMIT);
+    });
 
     it('never accept what development alone has signed, whoever brings it there', async () => {
       const { dev, production } = registries;
@@ -219,10 +217,10 @@ describeWith(
       }
       // Nothing was lost by it.
       assert.equal(await pull('production'), 'accepted');
-    }).timeout(LIMIT);
+    });
 
     it('have nothing left to do then', async () => {
       await follow(':1.*');
-    }).timeout(LIMIT);
+    });
   },
 );

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 const MAX_BASE_LENGTH = 40;
 
 const kept = new Set<string>();
+/** Of tests that ended: removed when what they started has ended too. */
+const due = new Set<string>();
 process.on('exit', () => {
   for (const path of kept) rmSync(path, { recursive: true, force: true });
 });
@@ -29,6 +31,13 @@ export async function removeTemporary(path: string): Promise<void> {
   kept.delete(path);
 }
 
+/** Removes the directories of tests that ended. The hooks of every suite ran before. */
+export async function removeDue(): Promise<void> {
+  const paths = [...due];
+  due.clear();
+  await Promise.all(paths.map(removeTemporary));
+}
+
 /**
  * Inside `describe`: gives every test of the suite (or, with 'suite', all of them together) a
  * directory. Returns a function that tells its path while a test or hook runs.
@@ -38,16 +47,16 @@ export function useTemporary(per: 'test' | 'suite' = 'test'): () => string {
   const make = async () => {
     path = await makeTemporary();
   };
-  const remove = async () => {
-    if (path !== undefined) await removeTemporary(path);
+  const leave = () => {
+    if (path !== undefined) due.add(path);
     path = undefined;
   };
   if (per === 'test') {
     beforeEach('make a temporary directory', make);
-    afterEach('remove the temporary directory', remove);
+    afterEach('leave the temporary directory', leave);
   } else {
     before('make a temporary directory', make);
-    after('remove the temporary directory', remove);
+    after('leave the temporary directory', leave);
   }
   return () => {
     if (path === undefined) throw new Error('there is no temporary directory outside a test');

@@ -24,7 +24,7 @@ const NODE = ['--enable-source-maps', `--import=${pathOf('compiled.mjs')}`];
 
 const length: RunLength = process.argv[2] === 'long' ? 'long' : 'short';
 /** How long a test may take, on a machine with much else to do. Milliseconds. */
-const PATIENCE = { short: 180_000, long: 600_000 };
+const PATIENCE = 600_000;
 /** Else mocha would start another Node, with the flags of that file. */
 const CONFIG = ['--no-config', '--require=test/setup.ts', '--forbid-only'];
 if (length === 'long') process.env['TEST_LONG'] = '1';
@@ -41,7 +41,7 @@ const codes: (number | null)[] = [];
 for (const { jobs, files } of PASSES) {
   // With a single worker mocha would load the files in another way, which cannot load all of them.
   const workers = jobs === '1' ? [] : ['--parallel', '--jobs', jobs];
-  const options = [`--timeout=${PATIENCE[length]}`, '--reporter', COMPILED_REPORTER];
+  const options = [`--timeout=${PATIENCE}`, '--reporter', COMPILED_REPORTER];
   const args = [...NODE, MOCHA, ...CONFIG, ...options, ...workers, ...files];
   const child = spawn(process.execPath, args, { stdio: 'inherit' });
   await once(child, 'close');

@@ -35,9 +35,6 @@ interface Told {
   }[];
 }
 
-/** Milliseconds. */
-const LIMIT = 120_000;
-
 async function digestOf(name: string): Promise<string | undefined> {
   const args = ['inspect', '--tls-verify=false', '--format', '{{.Digest}}', `docker://${name}`];
   const { code, stdout } = await run('skopeo', args);
@@ -94,7 +91,7 @@ describeWith(
       assert.match(stdout, /^1 image: 1 would mirror\nnot tried: the policy of upstream, /m);
       assert.equal(await digestOf(`${here()}:v1.0`), undefined);
       assert.equal(await tip(), before);
-    }).timeout(LIMIT);
+    });
 
     it('makes images that nodes accept under the new name, and under no other', async () => {
       const image = await world.publish(repository, 'v1.0');
@@ -121,7 +118,7 @@ describeWith(
       } finally {
         await node.remove();
       }
-    }).timeout(LIMIT);
+    });
 
     it('follows a tag that moves, and says what it takes the place of', async () => {
       const old = await world.publish(repository, 'latest');
@@ -134,7 +131,7 @@ describeWith(
       assert.deepEqual(statusesOf(told), ['mirrored']);
       assert.equal(told.images[0]?.before, old.digest);
       assert.equal(await digestOf(`${here()}:latest`), image.digest);
-    }).timeout(LIMIT);
+    });
 
     it('takes no image that was signed for another tag', async () => {
       const old = await world.publish(repository, 'v1.0');
@@ -149,7 +146,7 @@ describeWith(
         'mirrored-images': [{ ...entry, server: world.store.baseUrl }],
       });
       assert.deepEqual(statusesOf(await mirror(['--config', config])), ['there', 'mirrored']);
-    }).timeout(LIMIT);
+    });
 
     it('signs nothing for the reason that it is here', async () => {
       const image = await world.vendor.registry.pushImage({ repository, tag: 'v1.0' });
@@ -157,14 +154,14 @@ describeWith(
       const before = await tip();
       assert.deepEqual(codesOf(await mirror(world.from(repository), 1)), ['copy-rejected']);
       assert.equal(await tip(), before);
-    }).timeout(LIMIT);
+    });
 
     it('takes attestations along with a list that is signed', async () => {
       const image = await world.publish(repository, 'v1.0', { isAttested: true });
       const told = await mirror(world.from(repository));
       assert.deepEqual(statusesOf(told), ['mirrored']);
       assert.equal(await digestOf(`${here()}:v1.0`), image.digest);
-    }).timeout(LIMIT);
+    });
 
     it('takes what a policy takes, and anything only if that is said', async () => {
       const image = await world.vendor.registry.pushImage({ repository, tag: 'v1.0' });
@@ -187,7 +184,7 @@ describeWith(
       const all = await mirror([...from, '--policy', open, '--insecure-accept-anything']);
       assert.deepEqual(statusesOf(all), ['there', 'mirrored']);
       assert.equal(await digestOf(`${here()}:v1.1`), next.digest);
-    }).timeout(LIMIT);
+    });
 
     it('mirrors what a file lists, whatever comes of one of them', async () => {
       const image = await world.publish(repository, 'v1.9');
@@ -221,7 +218,7 @@ describeWith(
           [image.name, 'not-found'],
         ],
       );
-    }).timeout(LIMIT);
+    });
 
     /** In front of the vendor's store: answers with these statuses first. */
     async function withStore(
@@ -260,7 +257,7 @@ describeWith(
         assert.equal(asked(), 1);
       });
       assert.equal(await digestOf(`${here()}:v1.1`), undefined);
-    }).timeout(LIMIT);
+    });
 
     it('proposes, and moves a tag that is in use once that is merged', async () => {
       const old = await world.publish(repository, 'latest');
@@ -285,7 +282,7 @@ describeWith(
         [['mirrored', 'there']],
       );
       assert.equal(await digestOf(`${here()}:latest`), image.digest);
-    }).timeout(LIMIT);
+    });
 
     it('proposes the signatures of new images, with tags for those who decide', async () => {
       const image = await world.publish(repository, 'v1.0');
@@ -295,7 +292,7 @@ describeWith(
       assert.equal(await digestOf(`${here()}:v1.0`), image.digest);
       const again = await mirror([...world.from(repository), '--pull-request']);
       assert.deepEqual([statusesOf(again), again.commits], [['waiting'], []]);
-    }).timeout(LIMIT);
+    });
 
     it('tells what became of each image where the push fails, and goes on from there', async () => {
       const image = await world.publish(repository, 'v1.0');
@@ -320,7 +317,7 @@ describeWith(
         [['mirrored', 'there']],
       );
       assert.equal(await digestOf(`${here()}:v1.0`), image.digest);
-    }).timeout(LIMIT);
+    });
 
     it('copies nothing for a key that is not accepted', async () => {
       await world.publish(repository, 'v1.0');
@@ -328,6 +325,6 @@ describeWith(
       const told = await mirror([...world.from(repository), ...other], 1);
       assert.deepEqual(codesOf(told), ['unknown-signer']);
       assert.equal(await digestOf(`${here()}:v1.0`), undefined);
-    }).timeout(LIMIT);
+    });
   },
 );

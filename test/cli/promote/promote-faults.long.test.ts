@@ -16,8 +16,6 @@ import { formatLocation } from '../../kit/signer/signature-tree.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith, toolPath } from '../../with-tools.ts';
 
-/** Milliseconds. */
-const LIMIT = 180_000;
 const PASSPHRASE = 'correct horse';
 
 type Signature = readonly [path: string, bytes: Uint8Array];
@@ -149,7 +147,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
         async (digest) => [formatLocation('team/app', digest, 2), await make(digest)] as const,
       );
       await assertHeld(await plant(image, await Promise.all(planted)), said);
-    }).timeout(LIMIT);
+    });
   }
 
   it('is refused for a list of which one platform lacks a signer, and says which', async () => {
@@ -163,7 +161,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
       from,
       /expected signatures of .* by [0-9A-F]{40} \(Tester .*\), got those of Dev/,
     );
-  }).timeout(LIMIT);
+  });
 
   it('is refused for a signer whose key has expired or is revoked', async () => {
     const planted = digestsOf(image).map(async (digest) => {
@@ -178,7 +176,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
     await signer.extend(keys.tester, '0');
     await signer.revoke(keys.tester);
     await assertHeld(from, /signature-2: key-revoked/);
-  }).timeout(LIMIT);
+  });
 
   describe('of an image that all have signed who are demanded', () => {
     let signed: PushedImage;
@@ -222,7 +220,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
       assert.match(unlocked.stderr, /the passphrase does not unlock/);
       assert.equal(await isThere(), false);
       assert.deepEqual(await signaturesOf(`good/app${count}`), []);
-    }).timeout(LIMIT);
+    });
 
     it('pushes nothing where the tag moves between the check and the push', async () => {
       const other = await stages.dev.pushImage(`good/app${count}`, '2.0');
@@ -247,7 +245,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
       const place = `docker://${toNext(signed.reference)}`;
       const args = ['inspect', '--tls-verify=false', '--format', '{{.Digest}}', place];
       assert.equal((await runOrThrow('skopeo', args)).stdout.trim(), signed.digest);
-    }).timeout(LIMIT);
+    });
 
     it('signs nothing that a registry has under another digest', async () => {
       const proxy = await startAlteringProxy(stages.next.registry.host);
@@ -270,7 +268,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
         await proxy.stop();
         await stages.next.accept(['qa', 'release']);
       }
-    }).timeout(LIMIT);
+    });
 
     it('copies and signs nothing that skopeo does not take by the same signatures', async () => {
       // As skopeo before 1.21 takes none by a subkey.
@@ -291,7 +289,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
       );
       assert.equal(await isThere(), false);
       assert.deepEqual(await signaturesOf(`good/app${count}`), []);
-    }).timeout(LIMIT);
+    });
 
     it('signs nothing that skopeo would have to change', async () => {
       const said = 'writing manifest: cannot modify it: Instructed to preserve digests';
@@ -308,7 +306,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
         /digest-changed: the other registry would not have it under the same digest: .*preserve digests/,
       );
       assert.deepEqual(await signaturesOf(`good/app${count}`), []);
-    }).timeout(LIMIT);
+    });
 
     it('is whole after runs that were killed, whenever that was', async () => {
       const { keys, remote, signer } = stages.next;
@@ -330,7 +328,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
       assert.ok(await isThere());
       const again = await stages.promote([signed.reference, ...from, '--copy']);
       assert.match(again.stdout, /^was there .*\n(?:already there .*\n){3}nothing to do/m);
-    }).timeout(LIMIT);
+    });
 
     it('loses nothing and doubles nothing where several promote at once', async () => {
       const runs = await Promise.all([
@@ -342,6 +340,6 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
       // Three manifests, by two keys each.
       assert.deepEqual((await signaturesOf(`good/app${count}`)).length, 6);
       assert.ok(await isThere());
-    }).timeout(LIMIT);
+    });
   });
 });

@@ -40,9 +40,6 @@ interface Queue {
   }[];
 }
 
-/** Milliseconds. */
-const LIMIT = 120_000;
-
 async function isCopied(name: string): Promise<boolean> {
   const args = ['inspect', '--raw', '--tls-verify=false', `docker://${name}`];
   return (await run('skopeo', args)).code === 0;
@@ -154,7 +151,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
       images.map(({ image }) => image),
       [single.reference],
     );
-  }).timeout(LIMIT);
+  });
 
   it('signs ahead of the copy, and copies later', async () => {
     const image = await stages.dev.pushImage('team/ahead', '1.0');
@@ -165,7 +162,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
     assert.deepEqual(statusesOf(later), ['there']);
     assert.deepEqual(later.promotions[0]?.copy, { status: 'copied' });
     assert.ok(await isCopied(toNext(image.reference)));
-  }).timeout(LIMIT);
+  });
 
   it('reads the store of the stage as nodes do', async () => {
     const keys = [await stages.dev.keyFile('dev'), await stages.dev.keyFile('tester')];
@@ -183,7 +180,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
       promotions[0]?.signers.map(({ name }) => name.split(' ', 1)[0]),
       ['Dev', 'Tester'],
     );
-  }).timeout(LIMIT);
+  });
 
   it('takes patterns and a file, and leaves out what lacks a signer only if told', async () => {
     const lacking = await stages.dev.pushImage('team/lacking', '1.0');
@@ -216,7 +213,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
     const none = await stages.promote([`${stages.dev.registry.host}/team/*:2.*`, ...from]);
     assert.equal(none.code, 2);
     assert.match(none.stderr, /no image that is signed there fits ".*\/team\/\*:2\.\*"\nhint: \*/);
-  }).timeout(LIMIT);
+  });
 
   it('proposes once, and copies over no tag that is in use', async () => {
     const image = await stages.dev.pushImage('team/single', '1.0');
@@ -241,7 +238,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
     const second = await promote([image.reference, '--pull-request']);
     assert.deepEqual(statusesOf(second), ['proposed']);
     assert.equal(second.proposal?.isEarlier, true);
-  }).timeout(LIMIT);
+  });
 
   it('copies attestations, which nobody signs', async () => {
     const image = await stages.dev.registry.pushImage({
@@ -266,7 +263,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
     }
     const again = await promote([image.reference, '--copy']);
     assert.deepEqual(again.promotions[0]?.copy, { status: 'there' });
-  }).timeout(LIMIT);
+  });
 
   /** What the next stage has under the name of an image. */
   async function digestThere(name: string): Promise<string> {
@@ -302,7 +299,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
       const { promotions } = await promote([image.reference, '--copy']);
       assert.deepEqual(promotions[0]?.copy, { status: 'copied' });
       assert.equal(await digestThere(image.reference), image.digest);
-    }).timeout(LIMIT);
+    });
 
     it('leaves it until everybody has signed', async () => {
       const host = stages.next.registry.host;
@@ -318,7 +315,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
       } finally {
         await stages.next.accept(['qa', 'release'], {}, host);
       }
-    }).timeout(LIMIT);
+    });
 
     it('moves it for the same command once the proposal is merged', async () => {
       const command = [image.reference, '--pull-request', '--copy'];
@@ -336,7 +333,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
       const { promotions } = await promote(command);
       assert.deepEqual(promotions[0]?.copy, { status: 'copied' });
       assert.equal(await digestThere(image.reference), image.digest);
-    }).timeout(LIMIT);
+    });
   });
 
   it('is an error for different images that would have one name', async () => {
@@ -369,7 +366,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
       images.map(({ status }) => status),
       ['waiting'],
     );
-  }).timeout(LIMIT);
+  });
 
   it('passes over what a pattern finds and no node could pull', async () => {
     const { registry, remote, signer, keys } = stages.dev;
@@ -389,7 +386,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
     assert.match(stderr, /note: .*\/odd\/app:1.0 is left out: the list of .* names no platform /);
     const named = await stages.promote([odd.reference, ...from]);
     assert.equal(named.code, 1);
-  }).timeout(LIMIT);
+  });
 
   it('passes over what a pattern finds and the registry no longer has', async () => {
     const { host } = stages.dev.registry;
@@ -415,5 +412,5 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
     const named = await stages.promote([`${host}/team/gone:1.0`, ...from]);
     assert.equal(named.code, 2);
     assert.match(named.stderr, /team\/gone:1.0 is not in the registry/);
-  }).timeout(LIMIT);
+  });
 });

@@ -134,7 +134,7 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
       assert.deepEqual(inProcess, IN_PROCESS[kind] ?? [], kind);
       assert.deepEqual(taken, BY_GPGV[kind] ?? [], kind);
     }
-  }).timeout(60_000);
+  });
 
   const refused: readonly (readonly [string, (draft: Draft) => Draft])[] = [
     ...[0, 4, 5].map(
@@ -300,7 +300,7 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
     assert.ok(count((one) => one.isTakenInProcess) > MESSAGES / 20);
     assert.ok(count((one) => one.isTaken && !one.isTakenInProcess) > MESSAGES / 20);
     assert.ok(count((one) => !one.isTaken) > MESSAGES / 5);
-  }).timeout(600_000);
+  });
 
   describeWith(['skopeo', 'docker-registry'], 'and against skopeo', () => {
     it(`says the same of ${BY_SKOPEO} messages (seed ${seed})`, async () => {
@@ -309,6 +309,6 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
       ];
       const disagreed = await compareWithSkopeo(messages, judges.keyring);
       assert.deepEqual(disagreed.map(formatCompared), []);
-    }).timeout(600_000);
+    });
   });
 });

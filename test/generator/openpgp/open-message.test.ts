@@ -205,10 +205,13 @@ describe('generator: OpenPGP: messages, without gpgv', () => {
   it('counts hundreds of signatures without verifying any', async () => {
     const signatures = Array.from({ length: 900 }, signaturePacket);
     const data = literal(Buffer.alloc(2 * 1024 * 1024));
-    const rejection = rejectionOf(await open(Buffer.concat([...signatures, data])));
-    assert.equal(rejection.code, 'multiple-signatures');
-    assert.equal(rejection.message, 'expected exactly one signature, got 900');
-  }).timeout(8000);
+    const took = await measureProcessor(async () => {
+      const rejection = rejectionOf(await open(Buffer.concat([...signatures, data])));
+      assert.equal(rejection.code, 'multiple-signatures');
+      assert.equal(rejection.message, 'expected exactly one signature, got 900');
+    });
+    assert(took < 8000, `it took ${took} ms`);
+  });
 
   for (const [title, code, makePacket] of [
     ['signatures', 'multiple-signatures', signaturePacket],
@@ -280,7 +283,7 @@ describe('generator: OpenPGP: messages, without gpgv', () => {
         await staysHonest(original, changed);
       });
       await fc.assert(property, { numRuns: 1500 });
-    }).timeout(20_000);
+    });
 
     it('of length, accepts nothing but the payload that was signed', async () => {
       const property = fc.asyncProperty(
@@ -294,7 +297,7 @@ describe('generator: OpenPGP: messages, without gpgv', () => {
         },
       );
       await fc.assert(property, { numRuns: 500 });
-    }).timeout(20_000);
+    });
 
     it('answers any bytes', async () => {
       const bytes = fc.uint8Array({ maxLength: 100 });

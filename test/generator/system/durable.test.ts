@@ -108,7 +108,7 @@ describe('a file that has to outlast what happens', () => {
     await writeFile(path(), 'a'.repeat(SIZE));
     for (const delay of [0, 3, 7, 13]) {
       const child = await startBackground(process.execPath, node(''));
-      await child.waitForLine(/written/, 30_000);
+      await child.waitForLine(/written/);
       await sleep(delay);
       child.signal('SIGKILL');
       await child.ended();

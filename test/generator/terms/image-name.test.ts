@@ -8,6 +8,7 @@ import {
   parsePulledImage,
 } from '../../../generator/terms/image-name.ts';
 import { HEX } from '../../kit/samples/samples.ts';
+import { measureProcessor } from '../../kit/process/processor-time.ts';
 
 const DIGEST = `sha256:${HEX}`;
 
@@ -117,14 +118,17 @@ describe('generator: docker reference', () => {
     );
   });
 
-  it('takes any text, of any length, without hanging', () => {
+  it('takes any text, of any length, without hanging', async () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => void parseDockerReference(text)),
     );
     for (const piece of ['a.', 'a-', 'a/', 'A', '[', ':', '@', '-', '__']) {
-      assert.equal(parseDockerReference(piece.repeat(1_000_000)), undefined, piece);
+      const took = await measureProcessor(() =>
+        assert.equal(parseDockerReference(piece.repeat(1_000_000)), undefined, piece),
+      );
+      assert.ok(took < 5000, `${piece} took ${took} ms`);
     }
-  }).timeout(10_000);
+  });
 });
 
 describe('generator: the name of an image that is pulled', () => {

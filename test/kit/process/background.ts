@@ -3,11 +3,15 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killGroup, trackGroup } from './process-group.ts';
+import { PATIENCE } from '../eventually.ts';
 import type { RunOptions } from './run.ts';
 import { takesConnections } from './takes-connections.ts';
 
-/** For a machine with much to do: only what fails waits for it. Milliseconds. */
-const PATIENCE = 30_000;
+/**
+ * How long a process may take to end, in milliseconds, before it is killed. A server promises 10 s, on a machine
+ * that has time for it.
+ */
+export const STOP_LIMIT = 40_000;
 
 export interface Background {
   readonly pid: number;
@@ -83,7 +87,7 @@ export async function startBackground(
       await waitFor(`port ${port}`, timeout, async () => (await takesConnections(port)) || null);
     },
     signal: (signal) => void child.kill(signal),
-    stop: async (signal = 'SIGTERM', limit = 10_000) => {
+    stop: async (signal = 'SIGTERM', limit = STOP_LIMIT) => {
       child.kill(signal);
       const timer = setTimeout(() => killGroup(pid), limit);
       return closed.finally(() => clearTimeout(timer));

@@ -24,7 +24,7 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const { cwd, env, input, timeout = 150_000 } = options;
+  const { cwd, env, input, timeout = 300_000 } = options;
   const child = spawn(command, args, {
     env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),

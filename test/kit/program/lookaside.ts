@@ -68,7 +68,7 @@ export function toLookaside(
 export async function startListening(
   source: string,
   args: readonly string[] = [],
-  { main = BUILT_MAIN, timeout = 30_000, ...options }: LookasideOptions = {},
+  { main = BUILT_MAIN, timeout, ...options }: LookasideOptions = {},
 ): Promise<Listening> {
   const listen = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
   const background = await startBackground(

@@ -8,7 +8,7 @@ export interface LookasideStarter {
   readonly startHere: typeof startLookasideHere;
 }
 
-/** Inside `describe`, before `useTemporary`: lets the tests start servers that end with them. */
+/** Inside `describe`: lets the tests start servers that end with them. */
 export function useLookaside(): LookasideStarter {
   let started: Listening[] = [];
   const track = <Server extends Listening>(server: Server): Server => {

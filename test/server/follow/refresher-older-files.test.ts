@@ -248,7 +248,7 @@ describe('a file that is replaced by one without a verdict', () => {
       }),
       { numRuns: 40 },
     );
-  }).timeout(60_000);
+  });
 });
 
 const KINDS = ['good', 'bad', 'bomb', 'gone', 'same'] as const;

@@ -123,14 +123,11 @@ describe('the listener', () => {
     const idle = await Promise.all(Array.from({ length: 200 }, async () => open(listener.url)));
     for (const socket of idle) socket.write(GET);
     await Promise.all(idle.map(async (socket) => once(socket, 'data')));
-    const since = Date.now();
     assert.equal((await ask(listener.url, 'GET', '/')).status, 200);
-    assert.ok(Date.now() - since < 10_000);
     const closed = idle.map(async (socket) =>
       once(socket.resume(), 'end').then(() => socket.end()),
     );
     await Promise.all([listener.stop(), ...closed]);
-    assert.ok(Date.now() - since < 20_000);
   });
 
   it('cuts off a client that goes on after its broken request was answered', async () => {

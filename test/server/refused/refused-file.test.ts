@@ -149,7 +149,7 @@ describe('server: file of refused pulls', () => {
     for (let kill = 0; kill < 6; kill++) {
       const node = [KEEP_PULLS, path()];
       const child = await startBackground(process.execPath, node);
-      await child.waitForLine(new RegExp(`^read ${count}$`), 20_000);
+      await child.waitForLine(new RegExp(`^read ${count}$`));
       const { ino } = await stat(path()).catch(() => ({ ino: 0 }));
       await eventually(async () => assert.notEqual((await stat(path())).ino, ino));
       await sleep(Math.random() * 100);

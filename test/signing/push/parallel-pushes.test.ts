@@ -72,8 +72,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'many who push at once'
   const directory = useTemporary('suite');
   let world: PushWorld;
   let images: readonly SignedImage[] = [];
-  before(async function prepare() {
-    this.timeout(600_000);
+  before(async () => {
     world = await PushWorld.make();
     const digests = Array.from({ length: SIZE.digests }, randomDigest);
     const signed: SignedImage[] = [];

@@ -160,7 +160,7 @@ describeWith(['gpg', 'gpgv'], 'a stage', () => {
       }),
       { numRuns: atLength(40, 400) },
     );
-  }).timeout(120_000);
+  });
 
   it('counts for a scope only what its rule for names takes', async () => {
     const [digest = ''] = DIGESTS;
@@ -261,7 +261,7 @@ describeWith(['gpg', 'gpgv'], 'a stage', () => {
         }),
         { numRuns: atLength(20, 200) },
       );
-    }).timeout(120_000);
+    });
 
     const [digest = ''] = DIGESTS;
     const good = { by: 'one', name: 'own', digest, under: digest } as const;

@@ -111,7 +111,7 @@ describe('the places of clones', () => {
     const args = ['--input-type=module', '-e', script, clone()];
     for (const delay of [0, 2, 5, 9]) {
       const child = await startBackground(process.execPath, args);
-      await child.waitForLine(/replaced/, 30_000);
+      await child.waitForLine(/replaced/);
       await sleep(delay);
       child.signal('SIGKILL');
       await child.ended();
