@@ -120,6 +120,14 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return mirror(settings, io);
     },
   },
+  'mirror-images': {
+    summary: "copy a vendor's images, and sign them under the names that they have here",
+    operands: [],
+    run: async (_operands, settings, io) => {
+      const { mirrorImages } = await import('./mirror-images/mirror-images.ts');
+      return mirrorImages(settings, io);
+    },
+  },
   'node-config': {
     summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],

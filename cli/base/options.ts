@@ -31,6 +31,12 @@ import {
   webhookUrls,
   wholeNumber,
 } from './option-values.ts';
+import {
+  MIRRORED_IMAGES_MEMBERS,
+  imageRepository,
+  mirroredImages,
+  tagGlobs,
+} from './mirrored-images-values.ts';
 import { RELEASE_MEMBERS, releases } from './release-values.ts';
 import { SCOPE_MEMBERS, scopeFlags, scopes } from './scope-values.ts';
 
@@ -46,6 +52,7 @@ export type Command =
   | 'sign'
   | 'promote'
   | 'mirror'
+  | 'mirror-images'
   | 'node-config'
   | 'explain'
   | 'resolve'
@@ -87,7 +94,7 @@ const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'keys', 'explain', 'resolve', 'promote', 'release'];
 /** Those that talk to a git host. */
-const REMOTE: readonly Command[] = [...READING, 'push', 'sign', 'mirror'];
+const REMOTE: readonly Command[] = [...READING, 'push', 'sign', 'mirror', 'mirror-images'];
 /** Those that judge what they read, wherever it comes from. */
 const GATING: readonly Command[] = [...READING, 'hook'];
 /** All commands that work with scopes. */
@@ -105,7 +112,7 @@ const SCOPED: readonly Command[] = [
   'probe',
 ];
 /** All commands: each prints for people. */
-const EVERY: readonly Command[] = [...SCOPED, 'init', 'release'];
+const EVERY: readonly Command[] = [...SCOPED, 'init', 'release', 'mirror-images'];
 
 /** A signature that is late by more would be as good as lost. Milliseconds. */
 const LONGEST_MISSING = 86_400_000;
@@ -135,6 +142,7 @@ export const OPTIONS = {
       sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
       promote: `public keys to verify the signatures of the stage with: ${KEY_FILES}`,
       mirror: `public keys of the upstream, to verify its signatures with: ${KEY_FILES}`,
+      'mirror-images': `public keys of whoever signs the images upstream, any of which is enough: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -173,8 +181,10 @@ export const OPTIONS = {
       'hook',
       'probe',
       'resolve',
+      'mirror-images',
     ],
     wording: {
+      'mirror-images': 'policy.json by which skopeo takes images from upstream, instead of --keys',
       probe: "a node's policy.json with the keys to verify with, instead of --keys",
       mirror: "a node's policy.json with the keys of the upstream, instead of --keys",
       promote: "policy.json of the stage's nodes to verify its signatures by, instead of --keys",
@@ -204,13 +214,14 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: [...GATING, 'push', 'sign', 'mirror'],
+    commands: [...GATING, 'push', 'sign', 'mirror', 'mirror-images'],
     wording: {
       serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
       push: TARGET_BRANCH,
       sign: TARGET_BRANCH,
       promote: TARGET_BRANCH,
       mirror: TARGET_BRANCH,
+      'mirror-images': TARGET_BRANCH,
       hook: "branch whose pushes are judged; default: the repository's default branch",
     },
     schema: branch,
@@ -218,12 +229,13 @@ export const OPTIONS = {
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: [...GATING, 'push', 'sign', 'mirror'],
+    commands: [...GATING, 'push', 'sign', 'mirror', 'mirror-images'],
     wording: {
       push: `subtree of the repository that is published, ${UNSAID}`,
       sign: `subtree of the repository that is published, ${UNSAID}`,
       mirror: `subtree of the repository that is published, ${UNSAID}`,
       promote: `subtree of the repository of --to that is published, ${UNSAID}`,
+      'mirror-images': `subtree of the repository of --to that is published, ${UNSAID}`,
       check: 'subtree of the source to check',
       hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
@@ -253,6 +265,7 @@ export const OPTIONS = {
       push: 'file with the token for an https:// repository',
       sign: 'file with the token for an https:// repository',
       mirror: 'file with the token for an https:// repository',
+      'mirror-images': 'file with the token for the https:// repository of --to',
       promote:
         'file with the token for the https:// repository of --to, and for --from at the same host',
     },
@@ -275,6 +288,7 @@ export const OPTIONS = {
       push: 'private key for an ssh repository, the only one that is tried',
       sign: 'private key for an ssh repository, the only one that is tried',
       mirror: 'private key for an ssh repository, the only one that is tried',
+      'mirror-images': 'private key for an ssh repository, the only one that is tried',
     },
     isPath: true,
     schema: text,
@@ -294,6 +308,7 @@ export const OPTIONS = {
       push: 'authorities (PEM) for an https:// repository; no others are accepted',
       sign: 'authorities (PEM) for an https:// repository; no others are accepted',
       mirror: 'authorities (PEM) for an https:// repository; no others are accepted',
+      'mirror-images': 'authorities (PEM) for an https:// repository; no others are accepted',
     },
     isPath: true,
     schema: text,
@@ -324,6 +339,7 @@ export const OPTIONS = {
       'probe',
       'release',
       'resolve',
+      'mirror-images',
     ],
     wording: {
       keys: 'format of the report: text or json',
@@ -335,6 +351,7 @@ export const OPTIONS = {
       sign: 'format of the report: text or json',
       promote: 'format of the report: text or json',
       'node-config': 'format of the report of --check and --cluster: text or json',
+      'mirror-images': 'format of the report: text or json',
       explain: 'format of the answer: text or json',
       resolve: 'format of the answer: text or json',
     },
@@ -345,6 +362,7 @@ export const OPTIONS = {
       sign: ['text', 'json'],
       promote: ['text', 'json'],
       mirror: ['text', 'json'],
+      'mirror-images': ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
       resolve: ['text', 'json'],
@@ -735,10 +753,12 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'running server to ask instead of a SOURCE, by the address of its status listener (http://localhost:8081)',
-    commands: ['explain', 'promote', 'release', 'resolve'],
+    commands: ['explain', 'promote', 'release', 'resolve', 'mirror-images'],
     wording: {
       release:
         'with check: store to ask instead of a SOURCE, by the address that clusters have (https://signatures.example.com/)',
+      'mirror-images':
+        "store with the upstream's signatures, by the address that its nodes have; default: as registries.d of this machine says",
       promote: 'store of the stage to ask instead of --from, by the address that its nodes have',
     },
     schema: text,
@@ -776,7 +796,7 @@ export const OPTIONS = {
     argument: 'KEY',
     description:
       'private key to sign with: a fingerprint, key ID or mail address, or the fingerprint of a subkey with ! behind it',
-    commands: ['sign', 'promote'],
+    commands: ['sign', 'promote', 'mirror-images'],
     schema: text,
   },
   identity: {
@@ -790,14 +810,14 @@ export const OPTIONS = {
     argument: 'FILE',
     description:
       "file with the private key's passphrase on its first line; without it, gpg-agent asks",
-    commands: ['sign', 'promote'],
+    commands: ['sign', 'promote', 'mirror-images'],
     isPath: true,
     schema: text,
   },
   gpg: {
     argument: 'PROGRAM',
     description: 'gpg to sign with; it goes by GNUPGHOME and its own configuration',
-    commands: ['sign', 'promote'],
+    commands: ['sign', 'promote', 'mirror-images'],
     default: 'gpg',
     schema: text,
   },
@@ -835,7 +855,8 @@ export const OPTIONS = {
   jobs: {
     argument: 'N',
     description: 'how many manifests to read from the upstream at once',
-    commands: ['mirror'],
+    commands: ['mirror', 'mirror-images'],
+    wording: { 'mirror-images': 'how many images are looked at and copied at once' },
     default: '4',
     schema: wholeNumber(1, 64),
   },
@@ -883,6 +904,40 @@ export const OPTIONS = {
     default: 'false',
     schema: flag,
   },
+  'images-from': {
+    argument: 'REPOSITORY',
+    description: 'repository whose images are mirrored, for example quay.io/vendor/app',
+    commands: ['mirror-images'],
+    schema: imageRepository,
+  },
+  'images-to': {
+    argument: 'REPOSITORY',
+    description: 'repository that they are copied to, for example example.com/mirror/app',
+    commands: ['mirror-images'],
+    schema: imageRepository,
+  },
+  tags: {
+    argument: 'GLOB',
+    description:
+      "tags to mirror, for example 'v1.*'; with ! before it, tags to leave out; without any, all are mirrored",
+    commands: ['mirror-images'],
+    repeatable: true,
+    schema: tagGlobs,
+  },
+  'insecure-accept-anything': {
+    description: 'mirror images even if nobody has signed them upstream',
+    commands: ['mirror-images'],
+    default: 'false',
+    schema: flag,
+  },
+  'mirrored-images': {
+    description:
+      'several repositories to mirror, each with its tags and keys: see "Mirrored images"',
+    commands: ['mirror-images'],
+    isInFileOnly: true,
+    members: MIRRORED_IMAGES_MEMBERS,
+    schema: mirroredImages,
+  },
   stages: {
     description:
       'for a store that images are promoted to: every key of a scope has to sign, and CODEOWNERS says who approves',
@@ -904,7 +959,16 @@ export const OPTIONS = {
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain', 'sign', 'promote', 'mirror', 'release', 'resolve', 'serve'],
+    commands: [
+      'explain',
+      'sign',
+      'promote',
+      'mirror',
+      'release',
+      'resolve',
+      'serve',
+      'mirror-images',
+    ],
     wording: { serve: "with --manifests ask: credentials for registries, in skopeo's format" },
     isPath: true,
     schema: text,
@@ -935,20 +999,20 @@ export const OPTIONS = {
   to: {
     argument: 'REPO',
     description: 'signature repository to push to: a git URL, or the path of a repository',
-    commands: ['push', 'sign', 'promote', 'mirror'],
+    commands: ['push', 'sign', 'promote', 'mirror', 'mirror-images'],
     schema: text,
   },
   'pull-request': {
     description:
       'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
-    commands: ['push', 'sign', 'promote', 'mirror'],
+    commands: ['push', 'sign', 'promote', 'mirror', 'mirror-images'],
     default: 'false',
     schema: flag,
   },
   forge: {
     argument: 'FORGE',
     description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
-    commands: ['push', 'sign', 'promote', 'mirror', 'init'],
+    commands: ['push', 'sign', 'promote', 'mirror', 'init', 'mirror-images'],
     wording: {
       init: `git host whose pipelines shall check proposals: ${FORGES.join(', ')}; default: by the name of the remote's host, else github`,
     },
@@ -956,10 +1020,11 @@ export const OPTIONS = {
   },
   'dry-run': {
     description: 'say what would be pushed, and push nothing',
-    commands: ['push', 'sign', 'promote', 'mirror'],
+    commands: ['push', 'sign', 'promote', 'mirror', 'mirror-images'],
     wording: {
       sign: 'say what would be signed, and sign nothing',
       promote: 'say what would be copied and signed, and do neither',
+      'mirror-images': 'say what would be copied, signed and refused, and change nothing',
     },
     default: 'false',
     schema: flag,
@@ -982,13 +1047,13 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'wait, for --timeout at most, until the store at this address serves what was pushed or was there already',
-    commands: ['push', 'sign', 'promote'],
+    commands: ['push', 'sign', 'promote', 'mirror-images'],
     schema: text,
   },
   timeout: {
     argument: 'DURATION',
     description: 'how long to try again while others push too',
-    commands: ['push', 'sign', 'promote', 'mirror', 'probe'],
+    commands: ['push', 'sign', 'promote', 'mirror', 'probe', 'mirror-images'],
     wording: { probe: 'how long all questions together may take' },
     default: '2m',
     schema: duration('a duration like 2m', LONGEST_TIMER),

@@ -167,6 +167,7 @@ async function readConfig(file: string): Promise<Values> {
     if (!name) throw new UsageError(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
     if (name === 'scopes') values[name] = withKeysRelativeTo(dirname(file), value);
     else if (name === 'releases') values[name] = withListedKeysRelativeTo(dirname(file), value);
+    else if (name === 'mirrored-images') values[name] = withFilesRelativeTo(dirname(file), value);
     else if (name === 'source') values[name] = withPlaceRelativeTo(dirname(file), value);
     else if (name === 'scope') values[name] = withPathsRelativeTo(dirname(file), value);
     else values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
@@ -204,6 +205,22 @@ function withListedKeysRelativeTo(directory: string, areas: unknown): unknown {
 function withOwnKeysRelativeTo(directory: string, holder: unknown): unknown {
   if (!isMapping(holder) || holder['keys'] === undefined) return holder;
   return { ...holder, keys: relativeTo(directory, holder['keys']) };
+}
+
+/** Repositories that are mirrored have paths in their `keys` and their `policy`. */
+function withFilesRelativeTo(directory: string, repositories: unknown): unknown {
+  if (!Array.isArray(repositories)) return repositories;
+  const members = new Set(['keys', 'policy']);
+  return repositories.map((one: unknown) =>
+    isMapping(one)
+      ? Object.fromEntries(
+          Object.entries(one).map(([name, value]) => [
+            name,
+            members.has(name) ? relativeTo(directory, value) : value,
+          ]),
+        )
+      : one,
+  );
 }
 
 /** `SCOPE=PATH`, one or a list. */

@@ -21,8 +21,9 @@ export const prefix = subtree.refine((value) => !/[\\\p{Cc}]/u.test(value), {
     `expected a path without backslashes and control characters, got ${JSON.stringify(issue.input)}`,
 });
 
-const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
-const DOMAIN = `${LABEL}(?:\\.${LABEL})*`;
+/** A part of a host's name. */
+export const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
+export const DOMAIN = `${LABEL}(?:\\.${LABEL})*`;
 /** Roughly what `isScopeName` takes, for editors: nothing that it takes is refused. */
 const SCOPE_FORM = [
   `^(?:\\*\\.${DOMAIN}`,

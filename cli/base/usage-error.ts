@@ -14,6 +14,9 @@ export class UsageError extends Error {
 /** An image that no node could pull, however it is signed: told as an error, with exit code 1. */
 export class RefusedImageError extends UsageError {}
 
+/** What may go well a moment later: a registry that is overloaded or does not answer. */
+export class PassingError extends UsageError {}
+
 /** A registry says that it does not have an image. */
 export class MissingImageError extends UsageError {}
 

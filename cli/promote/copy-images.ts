@@ -17,11 +17,19 @@ import { statementId } from '../../signing/sign/statement.ts';
 import type { SignerDemand } from '../../signing/stage/signer-demand.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { Progress } from '../check/progress.ts';
-import { type CopyOptions, type CopyRefusal, copyImage } from '../registry/copy-image.ts';
+import type { CopyRefusal } from '../registry/copy-image.ts';
+import {
+  type CopyPolicies,
+  type WholeImage,
+  atDigest,
+  copyWhole,
+  findArrivalFault,
+} from '../registry/copy-whole.ts';
 import { type PlatformOptions, findDigest } from '../registry/read-platforms.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { RefusedOutcome } from '../sign/format-signed.ts';
 import type { AssessedImage } from './assess-images.ts';
+import { refuseArrival, refuseChange } from './refused-copies.ts';
 
 /** What came of the copy of an image. */
 export type CopyOutcome =
@@ -37,12 +45,6 @@ export interface CopyRun {
   readonly directory: string;
   /** Whether nodes of the next stage will accept an image once this run is over. */
   readonly willBeAccepted: (image: AssessedImage) => Promise<boolean>;
-}
-
-/** How skopeo copies what somebody has signed, and what nobody signs. */
-interface CopyPolicies {
-  readonly signed: CopyOptions;
-  readonly unsigned: CopyOptions;
 }
 
 /** A registry takes a few at once. */
@@ -132,10 +134,10 @@ export class ImageCopies {
     ];
     const isThere = there === digestHex && !(await findArrivalFault(arrivals, registry));
     if (!isThere) {
-      const refusal = await copyAll(one, to, policies);
+      const refusal = await copyWhole(toWhole(one), to, policies);
       if (refusal) return refuseCopy(name, refusal);
       const fault = await findArrivalFault(arrivals, registry);
-      if (fault) return fault;
+      if (fault) return refuseArrival(fault);
     }
     if (!isTaken) return { status: isThere ? 'there' : 'copied' };
     this.#waiting.set(name, async () => moveTag(one, tagged, policies, registry));
@@ -151,52 +153,10 @@ async function moveTag(
   registry: PlatformOptions,
 ): Promise<void> {
   const { name, digestHex } = one.image;
-  const refusal = await copyAll(one, tagged, policies);
-  const fault = refusal
-    ? refuseCopy(name, refusal)
-    : await findArrivalFault([[tagged, digestHex]], registry);
-  if (fault) throw new UsageError(fault.message, fault.hint);
-}
-
-async function findArrivalFault(
-  arrivals: readonly (readonly [DockerReference, string])[],
-  registry: PlatformOptions,
-): Promise<RefusedOutcome | undefined> {
-  for (const [arrived, wanted] of arrivals) {
-    const found = await findDigest(arrived, registry);
-    if (found !== wanted) return refuseArrival(arrived, wanted, found);
-  }
-  return undefined;
-}
-
-function atDigest(image: DockerReference, digestHex: string): DockerReference {
-  return { ...image, tag: undefined, digest: `sha256:${digestHex}` };
-}
-
-/** Copies an image with all that its list names. */
-async function copyAll(
-  { image: { asked, target, digestHex, others }, parts }: AssessedImage,
-  to: DockerReference,
-  { signed, unsigned }: CopyPolicies,
-): Promise<CopyRefusal | undefined> {
-  const from = atDigest(asked, digestHex);
-  if (others.length === 0) return copyImage(from, to, signed);
-  // skopeo judges each entry of a list, and nobody signs attestations: they are taken by the digests that stand in
-  // the list, which is signed.
-  const pieces = [
-    ...others.map((hex) => [hex, unsigned] as const),
-    ...parts
-      .map(({ statement }) => statement.digestHex)
-      .filter((hex) => hex !== digestHex)
-      .map((hex) => [hex, signed] as const),
-  ];
-  const flags: string[] = [];
-  for (const [hex, options] of pieces) {
-    const places = [atDigest(asked, hex), atDigest(target, hex)] as const;
-    const refusal = await copyImage(...places, options, { parts: 'all', flags });
-    if (refusal) return refusal;
-  }
-  return copyImage(from, to, signed, { parts: 'index-only', flags });
+  const refusal = await copyWhole(toWhole(one), tagged, policies);
+  const fault = await findArrivalFault([[tagged, digestHex]], registry);
+  const refused = refusal ? refuseCopy(name, refusal) : fault && refuseArrival(fault);
+  if (refused) throw new UsageError(refused.message, refused.hint);
 }
 
 function refuseTag(to: DockerReference, there: string): RefusedOutcome {
@@ -210,33 +170,19 @@ function refuseTag(to: DockerReference, there: string): RefusedOutcome {
 }
 
 function refuseCopy(name: string, { kind, message }: CopyRefusal): RefusedOutcome {
-  return kind === 'policy'
-    ? {
-        status: 'refused',
-        code: 'copy-rejected',
-        message: `skopeo does not take ${name} by the signatures that were found: ${toLine(message)}`,
-        hint: 'look at these signatures with `lookaside explain`, and at the keys of --keys',
-      }
-    : {
-        status: 'refused',
-        code: 'digest-changed',
-        message: `the other registry would not have it under the same digest: ${toLine(message)}`,
-        hint: 'push the image again in a format that both registries take',
-      };
-}
-
-function refuseArrival(
-  arrived: DockerReference,
-  wanted: string,
-  found: string | undefined,
-): RefusedOutcome {
-  const got = found === undefined ? 'nothing' : found === '' ? 'no manifest' : `sha256:${found}`;
+  if (kind === 'changed') return refuseChange(message);
   return {
     status: 'refused',
-    code: 'digest-changed',
-    message: `expected sha256:${wanted} at ${formatReference(arrived)} after the copy, got ${got}`,
-    hint: 'look at what the registry makes of images, and whether somebody else pushes this tag',
+    code: 'copy-rejected',
+    message: `skopeo does not take ${name} by the signatures that were found: ${toLine(message)}`,
+    hint: 'look at these signatures with `lookaside explain`, and at the keys of --keys',
   };
+}
+
+/** As it is copied. */
+function toWhole({ image: { asked, digestHex, others }, parts }: AssessedImage): WholeImage {
+  const manifests = parts.map(({ statement }) => statement.digestHex);
+  return { from: asked, digestHex, manifests, others };
 }
 
 /** Writes a policy.json, and a store of the signatures that it asks for. */
@@ -279,7 +225,11 @@ async function writePolicy(
   await writeFile(openFile, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }));
   const { authfile, environment, ending } = registry;
   const shared = { registriesD, authfile, environment, ending };
-  return { signed: { ...shared, policy: policyFile }, unsigned: { ...shared, policy: openFile } };
+  return {
+    signed: { ...shared, policy: policyFile },
+    // By the digests that stand in the list, which is signed.
+    companions: { ...shared, policy: openFile },
+  };
 }
 
 /** As policy.json has it. The tag was looked at already, and the copy is asked for by its digest. */

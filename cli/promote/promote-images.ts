@@ -2,28 +2,22 @@
 // wanted, and only what has arrived is signed.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findScope } from '../../generator/policy/policy.ts';
-import { foreseeRefusals } from '../../signing/sign/foresee-refusals.ts';
 import { Gpg } from '../../signing/sign/gpg.ts';
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
 import type { Settings } from '../base/options.ts';
 import { write } from '../base/process-io.ts';
 import { type RefusedOutcome, type SignReport, hasRefused } from '../sign/format-signed.ts';
 import { openDestination } from '../sign/open-destination.ts';
-import {
-  type MadeSignatures,
-  type SigningRun,
-  aboutRun,
-  signImages,
-  toRefused,
-} from '../sign/sign-images.ts';
+import { type MadeSignatures, type SigningRun, aboutRun, signImages } from '../sign/sign-images.ts';
+import { spreadRefusals, tryKey } from '../sign/try-key.ts';
 import { warnOfDigests } from '../sign/read-images.ts';
 import { tellCompanions } from '../sign/resolve-images.ts';
 import { readPassphrase, withTerminal } from '../sign/unlock.ts';
-import { type AssessedImage, type ResolvedPromotion, refusePart } from './assess-images.ts';
+import { type AssessedImage, refusePart } from './assess-images.ts';
 import { ImageCopies } from './copy-images.ts';
 import { type PromoteReport, formatPromoted } from './format-promoted.ts';
 import { type PromoteRun, toTargetSettings } from './promote-run.ts';
+import { willBeAccepted } from './will-be-accepted.ts';
 
 /** Promotes what `find` finds; gives the exit code. */
 export async function promoteImages(
@@ -115,26 +109,6 @@ function namesOfSigned(
   return new Set(whole.map(({ image }) => image.name));
 }
 
-/**
- * Whether nodes of the next stage accept an image once what this run signs is pushed: each signer whom they ask
- * for has signed all of it.
- */
-async function willBeAccepted(
-  { target, statements }: ResolvedPromotion,
-  { destination, key, settings }: SigningRun,
-): Promise<boolean> {
-  for (const { keyring } of findScope(destination.policy, target)?.signedBy ?? []) {
-    const lacking = new Set(statements.map(statementId));
-    for (const { fingerprint } of keyring.keys) {
-      const isOwn = fingerprint === key.fingerprint && !settings['pull-request'];
-      const made = isOwn ? lacking : await destination.findMade(statements, fingerprint);
-      for (const id of made.keys()) lacking.delete(id);
-    }
-    if (lacking.size > 0) return false;
-  }
-  return true;
-}
-
 /** Why parts of an image may not be promoted, by `statementId`; nothing of what is there already. */
 function findFaults(
   image: AssessedImage,
@@ -187,7 +161,7 @@ async function signCopied(
   const prepare = async (
     wanted: readonly Statement[],
   ): Promise<ReadonlyMap<string, RefusedOutcome>> => {
-    const foreseen = spread(named, await tryKey(wanted, signing));
+    const foreseen = spreadRefusals(named, await tryKey(wanted, signing));
     if (foreseen.size > 0 && signing.keepsGoing !== true) return foreseen;
     const isFree = ({ image }: AssessedImage): boolean =>
       !image.statements.some((one) => foreseen.has(statementId(one)));
@@ -203,32 +177,4 @@ async function signCopied(
     outcome: uncopied.get(statementId(statement)) ?? outcome,
   }));
   return { ...signed, signatures };
-}
-
-/** What is refused of one part of an image holds for all of it: none of it is copied. */
-function spread(
-  images: readonly ResolvedPromotion[],
-  refusals: ReadonlyMap<string, RefusedOutcome>,
-): ReadonlyMap<string, RefusedOutcome> {
-  return new Map(
-    images.flatMap(({ statements }) => {
-      const ids = statements.map(statementId);
-      const [first] = ids.flatMap((id) => refusals.get(id) ?? []);
-      return first ? ids.map((id) => [id, refusals.get(id) ?? first] as const) : [];
-    }),
-  );
-}
-
-/**
- * Nothing is copied for a key that cannot sign, or that the next stage does not accept.
- * @throws SigningError where gpg cannot sign
- */
-async function tryKey(
-  wanted: readonly Statement[],
-  { gpg, key, destination, giver }: SigningRun,
-): Promise<ReadonlyMap<string, RefusedOutcome>> {
-  const { policy } = destination;
-  const foreseen = await foreseeRefusals(wanted, policy, key.fingerprint, new Date());
-  if (foreseen.size < wanted.length) await gpg.sign(new Uint8Array(), key);
-  return new Map([...foreseen].map(([id, rejection]) => [id, toRefused(rejection, giver)]));
 }

@@ -2,14 +2,16 @@
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import type { Environment } from '../base/read-settings.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import { PassingError, UsageError } from '../base/usage-error.ts';
 import { findCredentials } from './read-manifest.ts';
 import { SkopeoError, explainSkopeo, findPlainHttpHosts, runSkopeo } from './skopeo.ts';
 
 export interface CopyOptions {
   /** The policy.json by which skopeo takes the image from its registry. */
   readonly policy: string;
-  /** The registries.d by which it finds the signatures that the policy asks for. */
-  readonly registriesD: string;
+  /** The registries.d by which it finds the signatures that the policy asks for; undefined for that of this machine. */
+  readonly registriesD: string | undefined;
   readonly authfile: string | undefined;
   readonly environment: Environment;
   /** Stops skopeo. */
@@ -30,6 +32,9 @@ const TIME_LIMIT = 4 * 3_600_000;
 const MAX_OUTPUT = 16 * 1024 * 1024;
 /** Whatever it says of keys and names, it is about the policy. */
 const REJECTED = /Source image rejected: (.*)$/s;
+/** How gpgme tells of a signature by a key that it does not have, with all that it knows of it. */
+const UNKNOWN_KEY =
+  /^Invalid GPG signature: gpgme\.Signature\{.*Fingerprint:"([0-9A-F]+)".*err:0x9\}.*$/s;
 const CHANGED = /preserve digests|cannot modify|Would invalidate signatures/i;
 
 /** A copy that is one of several between the same two registries. */
@@ -53,13 +58,14 @@ export async function copyImage(
 ): Promise<CopyRefusal | undefined> {
   const { policy, registriesD, authfile, environment, ending } = options;
   const login = authfile === undefined ? [] : ['--authfile', authfile];
-  const head = ['--policy', policy, '--registries.d', registriesD, 'copy'];
+  const places = registriesD === undefined ? [] : ['--registries.d', registriesD];
+  const head = ['--policy', policy, ...places, 'copy'];
   const how = ['--multi-arch', parts, '--preserve-digests', '--remove-signatures', '--quiet'];
-  const places = [from, to].map((image) => `docker://${formatReference(image)}`);
+  const images = [from, to].map((image) => `docker://${formatReference(image)}`);
   for (;;) {
     try {
       const limits = { timeLimit: TIME_LIMIT, maxBytes: MAX_OUTPUT };
-      await runSkopeo([...head, ...how, ...login, ...flags, ...places], {
+      await runSkopeo([...head, ...how, ...login, ...flags, ...images], {
         environment,
         ending,
         ...limits,
@@ -83,10 +89,33 @@ export async function copyImage(
 
 function findRefusal({ kind, said }: SkopeoError): CopyRefusal | undefined {
   if (kind !== 'failed') return undefined;
-  const [, reason] = REJECTED.exec(said.trim()) ?? [];
-  if (reason !== undefined) return { kind: 'policy', message: reason.replace(/"?\s*$/, '') };
+  const [, quoted] = REJECTED.exec(said.trim()) ?? [];
+  if (quoted !== undefined) {
+    const reason = quoted.replace(/"?\s*$/, '').replaceAll(String.raw`\"`, '"');
+    assertAnswered(reason);
+    return {
+      kind: 'policy',
+      message: reason.replace(UNKNOWN_KEY, 'it is signed by $1, whose key it does not have'),
+    };
+  }
   const last = said.trim().split('\n').at(-1) ?? '';
   return CHANGED.test(last) ? { kind: 'changed', message: last } : undefined;
+}
+
+/**
+ * A store that does not answer says nothing of an image.
+ * @throws UsageError
+ */
+function assertAnswered(reason: string): void {
+  if (!/^(?:reading|getting) signature|^Get "/i.test(reason)) return;
+  const message = `the signature store does not answer: ${toLine(reason)}`;
+  const [, status] = /\bstatus (?:code )?([0-9]{3})\b/.exec(reason) ?? [];
+  const isPassing = status === undefined || status === '429' || status.startsWith('5');
+  const Kind = isPassing ? PassingError : UsageError;
+  throw new Kind(
+    message,
+    'give the address that nodes have for the store, and see that it can be reached',
+  );
 }
 
 async function findHelp(

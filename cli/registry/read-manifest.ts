@@ -37,23 +37,48 @@ export async function readManifest(
   image: DockerReference,
   options: ManifestOptions,
 ): Promise<Uint8Array> {
+  return askRegistry(image, formatReference(image), options, {
+    command: ['inspect', '--raw'],
+    maxBytes: MAX_MANIFEST_BYTES,
+  });
+}
+
+/** What skopeo is to ask a registry. */
+export interface RegistryQuestion {
+  readonly command: readonly string[];
+  /** The most that the answer may have. */
+  readonly maxBytes: number;
+  /** What it is to do, in errors; to read the image unless told. */
+  readonly work?: string;
+}
+
+/**
+ * Asks the registry of an image about `name`, an image or a repository.
+ * @throws UsageError
+ */
+export async function askRegistry(
+  image: DockerReference,
+  name: string,
+  options: ManifestOptions,
+  { command, maxBytes, work }: RegistryQuestion,
+): Promise<Uint8Array> {
   const { authfile, environment, ending, timeLimit = TIME_LIMIT } = options;
   const deadline = performance.now() + timeLimit;
   const flags = authfile === undefined ? [] : ['--authfile', authfile];
   for (;;) {
     try {
-      return await runSkopeo(['inspect', '--raw', ...flags, `docker://${formatReference(image)}`], {
+      return await runSkopeo([...command, ...flags, `docker://${name}`], {
         environment,
         ending,
         timeLimit: Math.max(deadline - performance.now(), 1),
-        maxBytes: MAX_MANIFEST_BYTES,
+        maxBytes,
       });
     } catch (error) {
       if (!(error instanceof SkopeoError)) throw error;
       const more = await findFlags(image, error, options);
       // Each is tried once.
       if (more.length === 0 || more.some((flag) => flags.includes(flag))) {
-        throw explainSkopeo(image, error, options.instead);
+        throw explainSkopeo(image, error, options.instead, work);
       }
       flags.push(...more);
     }

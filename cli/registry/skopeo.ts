@@ -3,7 +3,7 @@
 import { formatReference, nameOf } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { toLine } from '../../generator/terms/text.ts';
-import { MissingImageError, UsageError } from '../base/usage-error.ts';
+import { MissingImageError, PassingError, UsageError } from '../base/usage-error.ts';
 import { ProcessLimitError, ProcessStoppedError } from '../../generator/system/process-limits.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
 import type { Environment } from '../base/read-settings.ts';
@@ -30,8 +30,8 @@ interface Cause {
   readonly message: (image: string, host: string) => string;
   /** `repository` is the name without tag and digest; `instead` is what needs no registry, if there is. */
   readonly hint: (repository: string, host: string, instead: string | undefined) => string;
-  /** Whether the registry says that it does not have the image. */
-  readonly isMissing?: true;
+  /** What the error is, unless plain: the registry does not have the image, or may do better a moment later. */
+  readonly kind?: typeof MissingImageError | typeof PassingError;
 }
 
 /** Where there is nothing else to do. */
@@ -74,6 +74,7 @@ const CAUSES: readonly Cause[] = [
     said: either('toomanyrequests', 'too many requests', status('429')),
     message: (_image, host) => `${host} refuses more requests for now`,
     hint: (_repository, host) => `log in with \`skopeo login ${host}\`, or wait`,
+    kind: PassingError,
   },
   {
     said: LOGIN_WANTED,
@@ -92,7 +93,7 @@ const CAUSES: readonly Cause[] = [
     saysNoMore: /^(?:(?:manifest|name) unknown|repository name not known to registry|[:;\s])+$/i,
     message: (image) => `${image} is not in the registry`,
     hint: (repository) => `look for its tags with \`skopeo list-tags docker://${repository}\``,
-    isMissing: true,
+    kind: MissingImageError,
   },
   {
     said: NO_TLS,
@@ -103,11 +104,12 @@ const CAUSES: readonly Cause[] = [
   {
     said: either(
       'connection refused|no such host|server misbehaving|no route|unreachable|timeout',
-      'connection reset|EOF|pinging',
+      'connection reset|broken pipe|EOF|pinging',
       status('5[0-9]{2}'),
     ),
     message: (_image, host) => `${host} does not answer`,
     hint: (_repository, _host, instead) => instead ?? AGAIN,
+    kind: PassingError,
   },
 ];
 
@@ -136,7 +138,7 @@ export function explainSkopeo(
       return new UsageError(message, 'push the image again', { cause });
     }
     case 'too-late':
-      return new UsageError(`${image.host} did not answer in time`, instead ?? AGAIN, { cause });
+      return new PassingError(`${image.host} did not answer in time`, instead ?? AGAIN, { cause });
     case 'stopped':
       return new UsageError('interrupted', undefined, { cause });
     case 'failed': {
@@ -146,7 +148,7 @@ export function explainSkopeo(
       const message = known?.message(name, image.host) ?? `skopeo cannot ${work}`;
       const hint = known?.hint(nameOf(image), image.host, instead) ?? instead ?? AGAIN;
       const more = known?.saysNoMore?.test(said) === true ? '' : `: ${toLine(said)}`;
-      const Kind = known?.isMissing ? MissingImageError : UsageError;
+      const Kind = known?.kind ?? UsageError;
       return new Kind(`${message}${more}`, hint, { cause });
     }
   }

@@ -39,13 +39,24 @@ export async function resolveImages<Image extends NamedImage>(
 ): Promise<readonly (Image & Resolution)[]> {
   const resolve = async (image: Image): Promise<(Image & Resolution) | typeof pMapSkip> => {
     try {
-      return toResolved(image, await readPlatforms(image.asked, options));
+      return await resolveImage(image, options);
     } catch (error) {
       if (isPassedOver(image, error)) return pMapSkip;
       throw error;
     }
   };
   return pMap(images, resolve, { concurrency: CONCURRENCY, stopOnError: false });
+}
+
+/**
+ * Finds the manifests of one image.
+ * @throws UsageError
+ */
+export async function resolveImage<Image extends NamedImage>(
+  image: Image,
+  options: PlatformOptions,
+): Promise<Image & Resolution> {
+  return toResolved(image, await readPlatforms(image.asked, options));
 }
 
 function toResolved<Image extends NamedImage>(

@@ -25,6 +25,10 @@ function isBadAddress(value: unknown): boolean {
   return ['x:65536', '[1.2.3.4]:1', '[1:2]:80', '[:::]:80'].includes(String(value));
 }
 
+function isLongName(value: unknown): boolean {
+  return String(value).length > 255;
+}
+
 /** Bad values that only the program refuses: their faults are in numbers, or within one text. */
 const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>> = {
   listen: isBadAddress,
@@ -34,7 +38,6 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   drain: (value) => ['25h', '2d'].includes(String(value)),
   poll: (value) => ['597h', '25d'].includes(String(value)),
   'gpgv-limit': (value) => ['0s', '999ms'].includes(String(value)),
-  jobs: (value) => ['0', '65'].includes(String(value)),
   'max-connections': (value) => ['15', '1000001'].includes(String(value)),
   'per-file': (value) => ['8', '1001'].includes(String(value)),
   'max-path-depth': (value) => value === '0',
@@ -51,6 +54,12 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   platform: (value) => value !== 7,
   // Whether paths lie in each other, or end in a digest.
   releases: (value) => Array.isArray(value) && /sha256=|^\[.*\},\{/.test(JSON.stringify(value)),
+  'images-from': isLongName,
+  'images-to': isLongName,
+  'mirrored-images': (value) =>
+    JSON.stringify(value).includes('"to":"quay.io/vendor/app"') ||
+    (Array.isArray(value) && value.length === 2),
+  jobs: (value) => ['0', '65'].includes(String(value)) && typeof value === 'string',
   scopes: (value) => {
     const [name = '', scope] =
       Object.entries<Partial<Record<string, string>>>(Object(value))[0] ?? [];

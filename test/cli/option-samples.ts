@@ -399,6 +399,107 @@ const FLAG: Samples = {
   ]),
 };
 
+const REPOSITORY_FORM = 'expected HOST/REPOSITORY without a tag, for example quay.io/vendor/app';
+const parsed = (host: string, repository: string) => ({
+  host,
+  repository,
+  tag: undefined,
+  digest: undefined,
+});
+
+const REPOSITORY: Samples = {
+  good: [
+    ['quay.io/vendor/app', parsed('quay.io', 'vendor/app')],
+    ['localhost:5000/a', parsed('localhost:5000', 'a')],
+    ['localhost/a.b/c__d', parsed('localhost', 'a.b/c__d')],
+  ],
+  bad: [
+    ...['', 'quay.io', 'vendor/app', 'quay.io/app:v1', 'quay.io/App', 'quay.io/a/', 7].map(
+      (value): [unknown, string] => [value, `${REPOSITORY_FORM}, got ${JSON.stringify(value)}`],
+    ),
+    [`quay.io/${LONG}`, 'expected a name of at most 255 characters, got 308'],
+  ],
+};
+
+const GLOB_FORM = "expected a tag or a pattern such as 'v1.*', with ! before what is left out";
+
+const TAG_GLOBS: Samples = {
+  good: [
+    ['v1.*', ['v1.*']],
+    [
+      ['*', '!*-rc_1'],
+      ['*', '!*-rc_1'],
+    ],
+    [[], []],
+  ],
+  bad: [
+    ...['', 'a/b', '!', 'v?'].map((value): [unknown, string] => [
+      value,
+      `${GLOB_FORM}, got ${JSON.stringify(value)}`,
+    ]),
+    [['v1', 'v?'], `1: ${GLOB_FORM}, got "v?"`],
+    [1.2, `${GLOB_FORM}, got 1.2`],
+  ],
+};
+
+const MIRRORED = { from: 'quay.io/vendor/app', to: 'example.com/mirror/app' };
+const MIRRORED_READ = {
+  from: parsed('quay.io', 'vendor/app'),
+  to: parsed('example.com', 'mirror/app'),
+  tags: [],
+  keys: [],
+  insecureAcceptAnything: false,
+};
+
+const MIRRORED_IMAGES: Samples = {
+  good: [
+    [[MIRRORED], [MIRRORED_READ]],
+    [
+      [
+        {
+          ...MIRRORED,
+          tags: 'v1.*',
+          keys: ['/vendor.asc'],
+          signedIdentity: { type: 'matchRepository' },
+          server: 'https://signatures.example.com',
+        },
+        { ...MIRRORED, to: 'example.com/again', policy: '/p.json', insecureAcceptAnything: true },
+      ],
+      [
+        {
+          ...MIRRORED_READ,
+          tags: ['v1.*'],
+          keys: ['/vendor.asc'],
+          signedIdentity: { type: 'matchRepository' },
+          server: 'https://signatures.example.com',
+        },
+        {
+          ...MIRRORED_READ,
+          to: parsed('example.com', 'again'),
+          policy: '/p.json',
+          insecureAcceptAnything: true,
+        },
+      ],
+    ],
+  ],
+  bad: [
+    [[], 'expected at least one repository to mirror, got none'],
+    [{}, 'expected a list of repositories to mirror, got {}'],
+    [[{ ...MIRRORED, to: 'example.com' }], `0: to: ${REPOSITORY_FORM}, got "example.com"`],
+    [[{ from: MIRRORED.from }], `0: to: ${REPOSITORY_FORM}, got nothing`],
+    [[{ ...MIRRORED, tags: ['v?'] }], `0: tags: 0: ${GLOB_FORM}, got "v?"`],
+    [[{ ...MIRRORED, keys: 7 }], '0: keys: expected a value or a list of values, got 7'],
+    [
+      [MIRRORED, MIRRORED],
+      '1: to: expected a place of its own for each repository, got example.com/mirror/app twice',
+    ],
+    [
+      [{ from: MIRRORED.from, to: MIRRORED.from }],
+      '0: to: expected another place than quay.io/vendor/app, where the images come from',
+    ],
+  ],
+};
+
 const SCOPE_FLAG: Samples = {
   good: [
     ['quay.io/team=a.asc', [{ name: 'quay.io/team', path: 'a.asc' }]],
@@ -550,7 +651,7 @@ const BUTANE: Samples = {
 const COUNT: Samples = {
   good: [
     ['1', 1],
-    [32, 32],
+    [64, 64],
     ['2000000', 2_000_000],
   ],
   bad: ['0', '-1', '1.5', '1e3', 'x', ''].map((value): [unknown, string] => [
@@ -887,18 +988,30 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
     good: [
       ['1', 1],
       [8, 8],
-      ['64', 64],
+      [64, 64],
     ],
-    bad: ['0', '65', '1e1', '-2', '2.5', '', 'many'].map((value): [unknown, string] => [
-      value,
-      `expected a whole number from 1 to 64, got ${JSON.stringify(value)}`,
-    ]),
+    bad: [
+      ...['', '-1', '1.5', 'x'].map((value): [unknown, string] => [
+        value,
+        `expected a whole number from 1 to 64, got ${JSON.stringify(value)}`,
+      ]),
+      ...['0', '65', 0, 65].map((value): [unknown, string] => [
+        value,
+        `expected a whole number from 1 to 64, got ${JSON.stringify(value)}`,
+      ]),
+      [true, 'expected a number, got true'],
+    ],
   },
   reread: duration('a duration like 1d or 12h', [['30d', 30 * 86_400_000]], []),
   require: COLUMNS.several,
   map: RENAMINGS,
   list: FLAG,
   copy: FLAG,
+  'images-from': REPOSITORY,
+  'images-to': REPOSITORY,
+  tags: TAG_GLOBS,
+  'insecure-accept-anything': FLAG,
+  'mirrored-images': MIRRORED_IMAGES,
   stages: FLAG,
   identity: COLUMNS.text,
   'passphrase-file': COLUMNS.text,

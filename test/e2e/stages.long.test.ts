@@ -10,6 +10,7 @@ import { runOrThrow } from '../kit/process/run.ts';
 import { startLookasideHere } from '../kit/program/lookaside-here.ts';
 import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';
 import type { Lookaside } from '../kit/program/lookaside.ts';
+import { readStatus } from '../kit/program/read-status.ts';
 import { PUSHER } from '../kit/push/push-world.ts';
 import { type PushedImage, type Registry, startRegistry } from '../kit/registry/registry.ts';
 import { architecture } from '../kit/registry/scratch-image.ts';
@@ -177,6 +178,45 @@ describeWith(
       await untilServed('production', 2);
       assert.equal(await pull('production'), 'accepted');
       assert.equal(await pull('production', 'skopeo'), 'accepted');
+    });
+
+    it('never accept what development alone has signed, whoever brings it there', async () => {
+      const { dev, production } = registries;
+      const repository = 'team/other';
+      const architectures = [architecture, 's390x'];
+      const other = await dev.pushImage({ repository, tag: '1.0', architectures });
+      const reference = `${production.host}/${repository}:1.0`;
+      await dev.copy(other.reference, reference);
+      const forge = [
+        `lookaside sign ${reference} --sign-by build@example.com --out forged`,
+        'git -C production pull --quiet --ff-only',
+        'cp -r forged/. production',
+        'git -C production add --all',
+        "git -C production commit --quiet -m 'Past all checks'",
+        'git -C production push --quiet',
+      ];
+      const commands = forge.map((line) => `${line}\n`).join('');
+      const [forged] = await paste([{ commands, shown: [], mustFail: false }], {
+        cwd: directory,
+        env,
+      });
+      assert.equal(forged?.failed, false, forged?.output);
+      const repositoryPath = at('remotes', 'production', 'signatures.git');
+      const tip = await runOrThrow('git', ['-C', repositoryPath, 'rev-parse', 'main']);
+      const store = stores.get('production');
+      assert.ok(store);
+      await eventually(async () => {
+        const { generation } = await readStatus(store);
+        assert.equal(generation?.commit, tip.stdout.trim());
+      });
+      const node = nodes.get('production');
+      assert.equal((await node?.pullWithPodman(reference))?.outcome, 'refused');
+      for (const digest of [other.digest, ...other.instances.values()]) {
+        const place = formatLocation(repository, digest, 1);
+        assert.equal((await fetch(`${store.baseUrl}/${place}`)).status, 404, place);
+      }
+      // Nothing was lost by it.
+      assert.equal(await pull('production'), 'accepted');
     });
 
     it('have nothing left to do then', async () => {

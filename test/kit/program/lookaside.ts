@@ -4,7 +4,7 @@ import { type Background, startBackground } from '../process/background.ts';
 import { run, type RunOptions, type RunResult } from '../process/run.ts';
 
 /** The built program. */
-const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+export const BUILT_MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
 /** What `serve` says when it listens. */
 export const SERVING =
@@ -68,7 +68,7 @@ export function toLookaside(
 export async function startListening(
   source: string,
   args: readonly string[] = [],
-  { main = MAIN, timeout, ...options }: LookasideOptions = {},
+  { main = BUILT_MAIN, timeout, ...options }: LookasideOptions = {},
 ): Promise<Listening> {
   const listen = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
   const background = await startBackground(
@@ -111,7 +111,7 @@ export async function runLookaside(
 /** Runs the built program as a process of its own, to its end. */
 export function runLookasideProcess(
   args: readonly string[],
-  { main = MAIN, ...options }: RunOptions & Pick<LookasideOptions, 'main'> = {},
+  { main = BUILT_MAIN, ...options }: RunOptions & Pick<LookasideOptions, 'main'> = {},
 ): Promise<RunResult> {
   return run(process.execPath, [main, ...args], options);
 }
