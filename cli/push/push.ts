@@ -138,7 +138,9 @@ async function waitIfAsked(
   if (options.store === undefined) return undefined;
   const awaited = candidates.flatMap(({ bytes }, index) => {
     const pushed = report.signatures[index];
-    return isInRepository(pushed) ? [{ path: pushed.path, bytes }] : [];
+    return isInRepository(pushed)
+      ? [{ path: pushed.path, bytes, signature: pushed.signature }]
+      : [];
   });
   if (awaited.length === 0) return undefined;
   const { timeout } = settings;

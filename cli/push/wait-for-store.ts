@@ -1,4 +1,6 @@
-import { parseLocation } from '../../generator/terms/location.ts';
+import type { Signature } from '../../generator/gate/judge.ts';
+import { findPlaces } from '../../generator/store/release-numbering.ts';
+import { parseAnyLocation } from '../../generator/terms/release-location.ts';
 import { stripSubtree } from '../../signing/push/published-signatures.ts';
 import { type WaitOptions, waitUntilServed } from '../../signing/push/wait-until-served.ts';
 
@@ -6,6 +8,8 @@ import { type WaitOptions, waitUntilServed } from '../../signing/push/wait-until
 export interface PushedFile {
   readonly path: string;
   readonly bytes: Uint8Array;
+  /** What the gate found; left out where it lies as it is served. */
+  readonly signature?: Signature;
 }
 
 /**
@@ -16,9 +20,14 @@ export async function waitForStore(
   signatures: readonly PushedFile[],
   { subtree, ...options }: WaitOptions & { readonly subtree: string },
 ): Promise<number | Error> {
-  const awaited = signatures.flatMap(({ path, bytes }) => {
-    const location = parseLocation(stripSubtree(subtree, path));
-    return location ? [{ directory: location.directory, bytes }] : [];
+  const awaited = signatures.flatMap(({ path, bytes, signature }) => {
+    const location = parseAnyLocation(stripSubtree(subtree, path));
+    if (!location) return [];
+    const places = signature && findPlaces({ ...location, signature });
+    const [directory = location.directory] = places
+      ? [...places.forClusters, ...places.forNodes]
+      : [];
+    return [{ directory, bytes }];
   });
   try {
     return await waitUntilServed(awaited, options);

@@ -15,13 +15,12 @@ import type { TreeItem } from '../sources/git/objects/tree-items.ts';
 import { decodePath } from '../sources/decode-path.ts';
 import type { Pass } from '../sources/source.ts';
 import { MAX_SIGNATURES, numberSignatures } from '../store/numbering.ts';
+import { type FilePlaces, findPlaces } from '../store/release-numbering.ts';
 import {
   type AcceptedFile,
   type ReportedFile,
   findMissing,
   formatClaims,
-  type FilePlaces,
-  findPlaces,
   rejectExcess,
   reportIgnored,
   reportRejected,

@@ -19,7 +19,7 @@ import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import type { SignedBy } from '../policy/policy.ts';
 import { type Rejection, type RejectionCode, nameFileIn, reject } from '../terms/rejection.ts';
 import { MOST_RELEASE_SIGNATURES } from '../release/release-order.ts';
-import { findUnlisted, nodeDirectoryOf, releaseDirectoriesOf } from './release-numbering.ts';
+import { findPlaces, findUnlisted } from './release-numbering.ts';
 import { type Summary, findPublishable, findResidents } from './store-directory.ts';
 
 /** Claims as reports show them. */
@@ -250,25 +250,6 @@ function reportPublishable(
     claims: formatClaims(signature.claims),
     ...(signature.signer && { signer: signature.signer }),
     warnings,
-  };
-}
-
-/** The directories that a file is served from, if there is room for it. */
-export interface FilePlaces {
-  readonly forNodes: readonly string[];
-  readonly forClusters: readonly string[];
-  /** Why clusters do not find it; undefined if they do, or where it is in no release area. */
-  readonly refusal: Pick<Rejection, 'code' | 'message' | 'hint'> | undefined;
-}
-
-export function findPlaces(file: PublishableFile): FilePlaces {
-  const node = nodeDirectoryOf(file);
-  const { code, message, hint } = file.signature.release?.refusal ?? {};
-  const isRefused = code !== undefined && message !== undefined && hint !== undefined;
-  return {
-    forNodes: node === undefined ? [] : [node],
-    forClusters: releaseDirectoriesOf(file),
-    refusal: isRefused ? { code, message, hint } : undefined,
   };
 }
 

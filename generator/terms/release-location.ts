@@ -73,7 +73,8 @@ export function isReleaseBase(base: string): boolean {
 
 /** Whether a well-formed directory is one of a release, and not of an image. */
 export function isReleaseDirectory(directory: string): boolean {
-  return directory.at(-HEX_AND_ALGORITHM - 1) !== '@' && RELEASE_DIRECTORY.test(directory);
+  const at = directory.length - HEX_AND_ALGORITHM;
+  return at >= 0 && directory[at - 1] !== '@' && directory.startsWith('sha256=', at);
 }
 
 /** Characters of `sha256=HEX`. */

@@ -29,6 +29,7 @@ export function toStatusJson(services: StatusServices): object {
     signatures: store?.signatures ?? 0,
     images: store?.images ?? 0,
     repositories: store?.repositories ?? 0,
+    releases: store?.releases.size ?? 0,
     summary: store?.summary ?? null,
     keys: keys.map((key) => {
       const { fingerprint, userIds } = key;

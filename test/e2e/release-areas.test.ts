@@ -267,6 +267,43 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
     );
   });
 
+  it('lets nodes take the images of a release, and explains why', async () => {
+    const config = await world.configure('nodes.yaml', {
+      scopes: {
+        'registry.example': { keys: 'team.asc' },
+        'registry.example/ocp': { release: true },
+      },
+    });
+    const out = join(directory(), 'nodes');
+    const options = [
+      `--config=${config}`,
+      '--url=https://store.example',
+      '--default=reject',
+      `--out=${out}`,
+    ];
+    const { code, stderr } = await runLookaside(['node-config', ...options]);
+    assert.equal(code, 0, stderr);
+    const policy: unknown = JSON.parse(
+      await readFile(join(out, 'etc/containers/policy.json'), 'utf8'),
+    );
+    const { transports } = z
+      .object({
+        transports: z.record(
+          z.string(),
+          z.record(z.string(), z.array(z.object({ type: z.string() }))),
+        ),
+      })
+      .parse(policy);
+    assert.deepEqual(transports['docker']?.['registry.example/ocp'], [
+      { type: 'insecureAcceptAnything' },
+    ]);
+    await putFiles(source(), { [`releases/${flat(R1)}`]: release });
+    const reference = `registry.example/ocp/art@sha256:${R2}`;
+    const explained = await runLookaside(['explain', reference, source(), '--config', config]);
+    assert.equal(explained.code, 0, explained.stdout + explained.stderr);
+    assert.match(explained.stdout, /a release,? which vouches for them/);
+  });
+
   it('is written by generate in every layout', async () => {
     await putFiles(source(), {
       [`releases/${flat(R2)}`]: shared,
@@ -330,6 +367,45 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
       });
     });
 
+    it('forgets what it knew when other keys count', async () => {
+      await remote.publish({ [`releases/${flat(R1)}`]: release, [`releases/${flat(R2)}`]: shared });
+      const first = await serve(remote.path);
+      await assertServed(first, { [flat(R1)]: release, [flat(R2)]: shared });
+      await first.stop();
+      const config = await world.configure('other-keys.yaml', {
+        scopes: { 'registry.example': { keys: ['team.asc', 'both.asc'] } },
+        releases: [{ from: 'releases', keys: 'both.asc' }],
+      });
+      const other = await serve(remote.path, '--config', config);
+      await assertServed(other, { [flat(R1)]: 404, [flat(R2)]: shared });
+      await other.stop();
+      // Without an area it is named like a signature, and lies nowhere.
+      const none = await world.configure('no-area.yaml', {
+        scopes: { 'registry.example': { keys: ['team.asc', 'both.asc'] } },
+      });
+      const without = await serve(remote.path, '--config', none);
+      await assertServed(without, { [flat(R2)]: 404, [`rel/app@${flat(R2)}`]: 404 });
+    });
+
+    it('is told of in proposals: what comes, and what goes', async () => {
+      await remote.publish({ [`releases/${flat(R1)}`]: release });
+      await remote.git('checkout', '-q', '-b', 'proposal');
+      await remote.commit({ [`releases/${flat(R1)}`]: null, [`releases/${flat(R2)}`]: shared });
+      const args = ['--base', 'main', '--config', world.config, '--format', 'json'];
+      const { stdout, code, stderr } = await runLookaside(['check', remote.work, ...args]);
+      assert.equal(code, 1, stderr);
+      const { files } = reportSchema.parse(JSON.parse(stdout));
+      const servedAs = [`/${flat(R2)}`, `/rel/app/${flat(R2)}`];
+      assert.deepEqual(
+        files.map((file) => [file.path, file.servedAs, file.release]),
+        [[`releases/${flat(R2)}`, `/rel/app@${flat(R2)}`, { servedAs }]],
+      );
+      assert.match(
+        stdout,
+        new RegExp(`"path": "releases/${flat(R1)}",\\s+"code": "signature-removed"`),
+      );
+    });
+
     it('is pushed to, flat', async () => {
       const file = join(directory(), 'signature-1');
       await putFiles(directory(), { 'signature-1': release });
@@ -339,9 +415,12 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
         'vendor.asc': await readFile(world.config.replace('lookaside.yaml', 'vendor.asc')),
         'both.asc': await readFile(world.config.replace('lookaside.yaml', 'both.asc')),
       });
+      const server = await serve(remote.path, '--poll=1s');
       const push = ['push', file, '--to', remote.path];
-      const { code, stderr } = await runLookaside(push);
+      const wait = ['--wait', server.baseUrl];
+      const { code, stderr } = await runLookaside([...push, ...wait]);
       assert.equal(code, 0, stderr);
+      await assertServed(server, { [flat(R1)]: release });
       assert.match(
         await remote.gitBare('ls-tree', '-r', '--name-only', 'main'),
         new RegExp(`^releases/${flat(R1)}$`, 'm'),

@@ -30,9 +30,9 @@ export async function makeReleaseWorld(prefix = ''): Promise<ReleaseWorld> {
   const signer = await makeSigner();
   const directory = await makeTemporary();
   const keys = {
-    team: await signer.makeKey({ name: 'Team' }),
-    vendor: await signer.makeKey({ name: 'Vendor' }),
-    both: await signer.makeKey({ name: 'Both' }),
+    team: await signer.makeKey({ name: 'Team', algorithm: 'rsa2048' }),
+    vendor: await signer.makeKey({ name: 'Vendor', algorithm: 'rsa2048' }),
+    both: await signer.makeKey({ name: 'Both', algorithm: 'rsa2048' }),
   };
   for (const [name, key] of Object.entries(keys)) {
     await signer.exportKeys(join(directory, `${name}.asc`), key);

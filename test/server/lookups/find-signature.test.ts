@@ -57,6 +57,31 @@ describe('finding a signature', () => {
     });
   }
 
+  for (const [path, prefixes, outcome] of [
+    [`sha256=${HEX}/signature-1`, [''], 'unsigned'],
+    [`sha256=${HEX}/signature-2`, [''], 'end'],
+    [`a/b/sha256=${HEX}/signature-1`, [''], 'unsigned'],
+    [`a/sha256=${HEX}/signature-1`, ['a'], 'unsigned'],
+    [`a/b/sha256=${HEX}/signature-1`, ['a'], 'unsigned'],
+    [`ab/sha256=${HEX}/signature-1`, ['a'], 'unknown'],
+    [`sha256=${HEX}/signature-1`, ['a', 'b'], 'unknown'],
+    [`sha256=${HEX}/signature-1`, [], 'unknown'],
+    [`sha256=${HEX}/signature-0`, [''], 'unknown'],
+    [`sha256=${HEX.toUpperCase()}/signature-1`, [''], 'unknown'],
+    [`../sha256=${HEX}/signature-1`, [''], 'unknown'],
+    [`a//sha256=${HEX}/signature-1`, [''], 'unknown'],
+    [`a@sha256=${HEX}/sha256=${HEX}/signature-1`, [''], 'unknown'],
+    [`sha256=${HEX}/sha256=${HEX}/signature-1`, [''], 'unknown'],
+    [`@sha256=${HEX}/signature-1`, [''], 'unknown'],
+  ] as const) {
+    const name = path.replaceAll(HEX, 'HEX');
+    it(`${outcome}: ${name} of releases below ${JSON.stringify(prefixes)}`, () => {
+      assert.equal(findSignature(store, path, prefixes), outcome);
+      const isKnown = outcome !== 'unknown';
+      assert.equal(findSignature(undefined, path, prefixes), isKnown ? 'loading' : 'unknown');
+    });
+  }
+
   it('is the same as parsing first, for any path', () => {
     const piece = fc.constantFrom(
       DIRECTORY,
