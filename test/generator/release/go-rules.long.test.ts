@@ -16,6 +16,7 @@ import { makePayload, validPayload } from '../../fuzz/payload.ts';
 import { HEX, PLACES } from '../../fuzz/place.ts';
 import { type Random, makeRandom } from '../../fuzz/random.ts';
 import {
+  GO_OPENPGP,
   type ReleaseAnswer,
   type ReleaseQuestion,
   ReleaseVerifier,
@@ -178,4 +179,5 @@ describeWith(
       await compare(asked);
     });
   },
+  [GO_OPENPGP],
 );
