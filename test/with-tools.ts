@@ -85,10 +85,19 @@ export function toolPath(tool: Tool): string {
 
 /**
  * `describe` for a suite that needs real programs. Where one is missing the suite is taken out of
- * the run again, and named with the number of its tests in the closing line.
+ * the run again, and named with the number of its tests in the closing line. So is one that lacks one of
+ * `files`, which come with a package.
  */
-export function describeWith(tools: readonly Tool[], title: string, body: () => void): void {
-  const missing = tools.filter((tool) => findTool(tool) === undefined);
+export function describeWith(
+  tools: readonly Tool[],
+  title: string,
+  body: () => void,
+  files: readonly string[] = [],
+): void {
+  const missing = [
+    ...tools.filter((tool) => findTool(tool) === undefined),
+    ...files.filter((file) => !existsSync(file)),
+  ];
   describeUnless(missing, title, body);
 }
 

@@ -16,21 +16,18 @@ export async function release(
   flags: ReadonlySet<string>,
 ): Promise<number> {
   const known = flags.has('keys') ? withReleaseKeys(settings) : settings;
-  switch (action) {
-    case 'configmap':
-      return tellRefused(io, async () =>
-        settings.check === undefined
-          ? writeConfigMaps(oneOperand(operands, 'SOURCE'), known, io)
-          : checkConfigMapFile(settings.check, known, io),
-      );
-    case 'check':
-      return tellRefused(io, async () => checkReleaseOf(operands, known, io));
-    default:
-      throw new UsageError(
-        `expected configmap or check, got ${JSON.stringify(action)}`,
-        'write lookaside release configmap SOURCE, or lookaside release check DIGEST SOURCE',
-      );
+  if (action === 'configmap') {
+    return tellRefused(io, async () =>
+      settings.check === undefined
+        ? writeConfigMaps(oneOperand(operands, 'SOURCE'), known, io)
+        : checkConfigMapFile(settings.check, known, io),
+    );
   }
+  if (action === 'check') return tellRefused(io, async () => checkReleaseOf(operands, known, io));
+  throw new UsageError(
+    `expected configmap or check, got ${JSON.stringify(action)}`,
+    'write lookaside release configmap SOURCE, or lookaside release check DIGEST SOURCE',
+  );
 }
 
 /**

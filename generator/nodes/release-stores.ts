@@ -13,9 +13,7 @@ export function adviseOnReleaseStores(
   url: StoreUrl,
 ): readonly string[] {
   if (prefixes.length === 0 || url.base.startsWith('file:')) return [];
-  const stores = prefixes
-    .slice(0, MOST_STORES)
-    .map((prefix) => ({ url: addressOf(url, prefix) }));
+  const stores = prefixes.slice(0, MOST_STORES).map((prefix) => ({ url: addressOf(url, prefix) }));
   const patch = JSON.stringify({ spec: { signatureStores: stores } });
   return [
     'MachineConfigs do not tell a cluster where signatures of releases are: most clusters need them as ConfigMaps, which `lookaside release configmap` writes',

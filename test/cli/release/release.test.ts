@@ -26,6 +26,9 @@ const answerSchema = z.object({
   ),
 });
 
+const run = async (...args: readonly string[]) => runLookaside(['release', ...args]);
+const flat = (hex = '') => `releases/sha256=${hex}/signature-1`;
+
 describeWith(['gpg', 'gpgv'], 'lookaside release', () => {
   const directory = useTemporary();
   const servers = useLookaside();
@@ -39,10 +42,17 @@ describeWith(['gpg', 'gpgv'], 'lookaside release', () => {
   });
   after(() => world.stop());
   const source = () => join(directory(), 'source');
-  const run = async (...args: readonly string[]) => runLookaside(['release', ...args]);
   const put = async (files: Readonly<Record<string, Uint8Array>>) => putFiles(source(), files);
-  const flat = (hex = '', number = 1) => `releases/sha256=${hex}/signature-${number}`;
   const config = () => ['--config', world.config];
+
+  const check = async (name: string, ...args: readonly string[]) => {
+    const options = [...config(), '--format', 'json', ...args];
+    const { stdout, stderr, code } = await run('check', name, ...options);
+    const answer = answerSchema.parse(JSON.parse(stdout));
+    assert.equal(code, answer.accepted ? 0 : 1);
+    const [release] = answer.releases;
+    return { clients: release?.clients.map(({ accepted }) => accepted), answer, stderr };
+  };
 
   describe('configmap', () => {
     it('writes what the area serves, and reads it back', async () => {
@@ -126,15 +136,6 @@ describeWith(['gpg', 'gpgv'], 'lookaside release', () => {
   });
 
   describe('check', () => {
-    const check = async (name: string, ...args: readonly string[]) => {
-      const options = [...config(), '--format', 'json', ...args];
-      const { stdout, stderr, code } = await run('check', name, ...options);
-      const answer = answerSchema.parse(JSON.parse(stdout));
-      assert.equal(code, answer.accepted ? 0 : 1);
-      const [release] = answer.releases;
-      return { clients: release?.clients.map(({ accepted }) => accepted), answer, stderr };
-    };
-
     it('says that all clients accept a release', async () => {
       await put({ [flat(R1)]: good });
       assert.deepEqual((await check(`sha256:${R1}`, source())).clients, [true, true, true]);
@@ -145,8 +146,13 @@ describeWith(['gpg', 'gpgv'], 'lookaside release', () => {
     it('asks a running store', async () => {
       await put({ [flat(R1)]: good });
       const server = await servers.startHere(source(), [
-        ...[...config(), '--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'],
-        ...['--state-dir', join(directory(), 'state')],
+        ...config(),
+        '--listen',
+        '127.0.0.1:0',
+        '--status-listen',
+        '127.0.0.1:0',
+        '--state-dir',
+        join(directory(), 'state'),
       ]);
       assert.deepEqual((await check(String(R1), '--server', server.baseUrl)).clients, [
         true,

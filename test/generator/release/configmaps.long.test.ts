@@ -15,6 +15,13 @@ const listed = z.object({
   items: z.array(z.object({ binaryData: z.record(z.string(), z.string()) })),
 });
 
+function signatures(count: number, bytes: number) {
+  return Array.from({ length: count }, () => ({
+    digestHex: randomBytes(32).toString('hex'),
+    signatures: [randomBytes(bytes)],
+  }));
+}
+
 describeWithBuilt(API_SERVER, 'kubernetes', 'ConfigMaps of releases in a real API server', () => {
   let directory: string;
   let server: ApiServer;
@@ -29,12 +36,6 @@ describeWithBuilt(API_SERVER, 'kubernetes', 'ConfigMaps of releases in a real AP
     await server.stop();
     await removeTemporary(directory);
   });
-
-  const signatures = (count: number, bytes: number) =>
-    Array.from({ length: count }, () => ({
-      digestHex: randomBytes(32).toString('hex'),
-      signatures: [randomBytes(bytes)],
-    }));
 
   for (const [what, given, perFile] of [
     ['500 of the usual size', signatures(500, 868), 200],

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import fc from 'fast-check';
+import {
+  array,
+  assert as assertProperty,
+  integer,
+  property,
+  record,
+  uint8Array,
+  uniqueArray,
+} from 'fast-check';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import {
@@ -21,12 +29,12 @@ const written = z.object({
   binaryData: z.record(z.string(), z.string()),
 });
 
-const releases = fc.uniqueArray(
-  fc.record({
-    digestHex: fc
-      .uint8Array({ minLength: 32, maxLength: 32 })
-      .map((bytes) => Buffer.from(bytes).toString('hex')),
-    signatures: fc.array(fc.uint8Array({ minLength: 1, maxLength: 20_000 }), {
+const releases = uniqueArray(
+  record({
+    digestHex: uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) =>
+      Buffer.from(bytes).toString('hex'),
+    ),
+    signatures: array(uint8Array({ minLength: 1, maxLength: 20_000 }), {
       minLength: 1,
       maxLength: 9,
     }),
@@ -47,8 +55,8 @@ function release(signatures: readonly Uint8Array[]): ReleaseSignatures {
 
 describe('ConfigMaps with the signatures of releases', () => {
   it('hold all of them, in sizes that oc apply takes, the same whatever the order', () => {
-    fc.assert(
-      fc.property(releases, fc.integer({ min: 9, max: 30 }), (given, perFile) => {
+    assertProperty(
+      property(releases, integer({ min: 9, max: 30 }), (given, perFile) => {
         const files = formatConfigMaps(given, perFile);
         assert.deepEqual(formatConfigMaps(given.toReversed(), perFile), files);
         const found = new Map<string, Buffer>();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { judgeRelease } from '../../../generator/release/judge-release.ts';
+import { judgeForMirror } from '../../../generator/release/mirror-rule.ts';
 import { readReleaseKeyring } from '../../../generator/release/release-keyring.ts';
 import { KeyFileError } from '../../../generator/openpgp/keys/key-file.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
@@ -15,6 +16,7 @@ import { makePayload, validPayload } from '../../fuzz/payload.ts';
 import { HEX, PLACES } from '../../fuzz/place.ts';
 import { type Random, makeRandom } from '../../fuzz/random.ts';
 import {
+  GO_OPENPGP,
   type ReleaseAnswer,
   type ReleaseQuestion,
   ReleaseVerifier,
@@ -30,16 +32,23 @@ interface Asked extends ReleaseQuestion {
   readonly what: string;
 }
 
+/** What is said of the name of the image, which the Go program does not look at. */
+const BEHIND = 'invalid-identity';
+
+function reasonOf(verdict: object): string {
+  return isRejection(verdict) ? `${verdict.code}: ${verdict.message}` : '';
+}
+
 /** Ours in Go's form: empty strings where nothing is wrong. */
 function answerOurs({ keyring, digest, signature }: ReleaseQuestion) {
   try {
     const read = readReleaseKeyring({ path: 'keys', bytes: keyring });
     const verdict = judgeRelease(signature, digest, [read], new Date());
     const keys = read.keys.map(({ fingerprint }) => fingerprint);
-    return { keys, refused: isRejection(verdict) ? `${verdict.code}: ${verdict.message}` : '' };
+    return { keys, refused: reasonOf(verdict), stopped: reasonOf(judgeForMirror(signature, read)) };
   } catch (error) {
     if (!(error instanceof KeyFileError)) throw error;
-    return { keys: [], refused: error.message };
+    return { keys: [], refused: error.message, stopped: error.message };
   }
 }
 
@@ -56,11 +65,13 @@ function disagreements(
     const go = answers[index] ?? assert.fail();
     const ours = answerOurs(question);
     const isEqual =
-      (go.refused === '') === (ours.refused === '') && go.keys.join(' ') === ours.keys.join(' ');
+      (go.refused === '') === (ours.refused === '') &&
+      (go.stopped === '') === (ours.stopped === '' || ours.stopped.startsWith(BEHIND)) &&
+      go.keys.join(' ') === ours.keys.join(' ');
     if (isEqual || isOursToRefuse(ours.refused)) return [];
     const text = Buffer.from(question.signature).toString('base64').slice(0, 400);
     return [
-      `${question.what}: Go says "${go.keyring} ${go.refused}" with ${go.keys.join(' ')}, we say "${ours.refused}" with ${ours.keys.join(' ')}: ${text}`,
+      `${question.what}: Go says "${go.keyring} ${go.refused}" and "${go.stopped}" with ${go.keys.join(' ')}, we say "${ours.refused}" and "${ours.stopped}" with ${ours.keys.join(' ')}: ${text}`,
     ];
   });
 }
@@ -79,7 +90,8 @@ describeWith(
       verifier = await ReleaseVerifier.build();
       keys = makeMessageKeys();
       const read = keys.filter(({ kind }) => /^(?:RSA|DSA|P)-/.test(kind));
-      keyring = Buffer.concat(read.map(({ key }) => key.publicKey));
+      const packets = Buffer.concat(read.map(({ key }) => key.publicKey));
+      keyring = formatArmor('PUBLIC KEY BLOCK', packets);
     });
     after(() => verifier.remove());
 
@@ -167,4 +179,5 @@ describeWith(
       await compare(asked);
     });
   },
+  [GO_OPENPGP],
 );

@@ -244,7 +244,6 @@ async function addKeyrings(add: Add, parts: KeyringParts): Promise<void> {
   const ed25519 = await exported('ed.gpg', keys.ed25519);
   const binary = await exported('good.gpg', keys.good);
   const second = await exported('second.gpg', keys.second);
-  const armor = (...rings: Uint8Array[]) => formatArmor('PUBLIC KEY BLOCK', Buffer.concat(rings));
   const rings: readonly (readonly [string, Uint8Array, string?])[] = [
     ['binary', binary],
     ['an Ed25519 key alone', armor(ed25519), 'keyring'],
@@ -276,6 +275,11 @@ async function addKeyrings(add: Add, parts: KeyringParts): Promise<void> {
     ['line ends of Windows', formatArmor('PUBLIC KEY BLOCK', binary, { newline: '\r\n' })],
   ];
   for (const [title, keyring, code] of rings) add(`keyring: ${title}`, good, code, keyring);
+}
+
+/** Keyrings in one armor block. */
+function armor(...rings: readonly Uint8Array[]): Buffer {
+  return formatArmor('PUBLIC KEY BLOCK', Buffer.concat(rings));
 }
 
 /** One compressed packet around bytes, as gpg writes it. */

@@ -49,6 +49,22 @@ type payload struct {
 	} `json:"optional"`
 }
 
+// As oc-mirror declares it: without the time.
+type mirrored struct {
+	Critical struct {
+		Type  string `json:"type"`
+		Image struct {
+			Digest string `json:"docker-manifest-digest"`
+		} `json:"image"`
+		Identity struct {
+			Reference string `json:"docker-reference"`
+		} `json:"identity"`
+	} `json:"critical"`
+	Optional struct {
+		Creator string `json:"creator"`
+	} `json:"optional"`
+}
+
 func load(data []byte) (openpgp.EntityList, error) {
 	keyring, err := openpgp.ReadArmoredKeyRing(bytes.NewReader(data))
 	if err == nil {
@@ -126,7 +142,7 @@ func mirror(q question, keyring openpgp.EntityList) error {
 	if err != nil {
 		return err
 	}
-	var signed payload
+	var signed mirrored
 	if err := json.Unmarshal(content, &signed); err != nil {
 		return err
 	}
