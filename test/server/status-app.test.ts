@@ -71,6 +71,7 @@ describe('the status listener', () => {
         keyFaults: [],
         signatures: 3,
         images: 3,
+        releases: 0,
         repositories: 2,
         refused: { images: 0, dropped: 0 },
         summary: { accepted: 3, unverified: 0, rejected: 4, ignored: 4 },
