@@ -58,7 +58,11 @@ export async function mirror(settings: Settings, io: ProcessIo): Promise<number>
     const target = await openMirrorTarget(run);
     try {
       const opened = await kind.open({ target, settings, io, directory });
-      return await mirrorTo(run, target, opened).finally(opened.close);
+      try {
+        return await mirrorTo(run, target, opened);
+      } finally {
+        await opened.close();
+      }
     } finally {
       await target.close();
     }

@@ -91,7 +91,7 @@ function chooseArea(
   if (area) return area;
   throw new UsageError(
     `${location} has no release area for signatures by ${[...fingerprints].join(' or ')}`,
-    `push ${listTargetKeys(keys)}, and name it below keys of a release area in its lookaside.yaml`,
+    `push ${listTargetKeys(keys).join(', ')}, and name it below keys of a release area in its lookaside.yaml`,
   );
 }
 
@@ -99,15 +99,17 @@ function listFingerprints({ keys }: ReleaseKeyring): readonly string[] {
   return keys.map(({ fingerprint }) => fingerprint);
 }
 
-/** In one line, which is YAML too. */
+/** Hints have one line. JSON is YAML, whatever the names of files. */
 function adviseArea(keys: readonly string[]): string {
   const named = listTargetKeys(keys);
-  return `push the keyring as ${named}, and a lookaside.yaml with releases: [{ from: releases, keys: [${named}] }]`;
+  const areas = JSON.stringify([{ from: 'releases', keys: named }]);
+  return `push the keyring as ${named.join(', ')}, and add to lookaside.yaml: releases: ${areas}`;
 }
 
-function listTargetKeys(keys: readonly string[]): string {
+/** Where keys of this run would lie in the repository. */
+function listTargetKeys(keys: readonly string[]): readonly string[] {
   const named = keys.map((file) => `keys/${basename(file)}`);
-  return named.length === 0 ? 'keys/release.asc' : named.join(', ');
+  return named.length === 0 ? ['keys/release.asc'] : named;
 }
 
 /** How release images are called by those who build them, and here by `oc adm release mirror` and oc-mirror. */

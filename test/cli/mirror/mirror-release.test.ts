@@ -220,6 +220,17 @@ describeWith(['gpg', 'gpgv', 'git'], 'a mirror of a store of releases', () => {
     await world.plantRelease(digest, 1);
     const vendor = await world.keyFile();
     assert.equal((await run(digest, ['--keys', vendor])).code, 0);
+    const both = await world.signer.exportKeys(
+      join(directory(), 'both.asc'),
+      world.vendor,
+      world.stranger,
+    );
+    const other = randomDigest();
+    await world.plantRelease(other, 1, { key: world.stranger });
+    const { code, told } = await run(other, ['--keys', both]);
+    const [refused] = told.manifests[0]?.signatures ?? [];
+    assert.deepEqual([code, refused?.by, refused?.code], [1, 'target', 'unknown-signer']);
+    assert.equal((await world.mirrored()).get(here(other)), undefined);
     const file = join(directory(), 'stranger.asc');
     await world.signer.exportKeys(file, world.stranger);
     assert.match(
@@ -263,7 +274,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'a mirror of a store of releases', () => {
       const told = await other.mirrorReleases(digest, { state: directory(), args: keys });
       assert.equal(told.code, 2);
       assert.match(told.stderr, /has no release area\nhint: push the keyring as keys\/vendor\.asc/);
-      const [, advice = ''] = /lookaside\.yaml with (releases: .*)$/m.exec(told.stderr) ?? [];
+      const [, advice = ''] = /add to lookaside\.yaml: (releases: .*)$/m.exec(told.stderr) ?? [];
       await other.remote.publish({ 'lookaside.yaml': advice });
       const again = await other.mirrorReleases(digest, { state: directory(), args: keys });
       assert.equal(again.code, 0, again.stderr);
