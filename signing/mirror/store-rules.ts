@@ -20,6 +20,8 @@ export interface StoreRules {
   ) => Promise<UpstreamSignature | Rejection>;
 }
 
+const MISPLACED = 'Tell those who run the upstream: it has a signature in a wrong directory.';
+
 /** Of a store for nodes, which take a signature under whatever name: which names count is for others to say. */
 export function toLookasideRules(judge: Pick<PlacingJudge, 'place'>): StoreRules {
   return {
@@ -32,7 +34,7 @@ export function toLookasideRules(judge: Pick<PlacingJudge, 'place'>): StoreRules
       return reject(
         'digest-mismatch',
         `expected the digest sha256:${digestHex}, got sha256:${placed.place.digestHex}`,
-        { hint: 'Tell those who run the upstream: it has a signature in a wrong directory.' },
+        { hint: MISPLACED },
       );
     },
   };
@@ -43,7 +45,10 @@ export function toReleaseRules(keyrings: readonly ReleaseKeyring[]): StoreRules 
   return {
     mostSignatures: MOST_RELEASE_SIGNATURES,
     passesOver: true,
-    verify: async (bytes, digestHex, now) =>
-      judgeRelease(bytes, `sha256:${digestHex}`, keyrings, now),
+    verify: async (bytes, digestHex, now) => {
+      const verdict = judgeRelease(bytes, `sha256:${digestHex}`, keyrings, now);
+      const isMisplaced = isRejection(verdict) && verdict.code === 'digest-mismatch';
+      return isMisplaced ? { ...verdict, hint: MISPLACED } : verdict;
+    },
   };
 }

@@ -24,6 +24,7 @@ interface Told {
       by?: string;
       code?: string;
       message?: string;
+      hint?: string;
     }[];
   }[];
 }
@@ -117,6 +118,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'a mirror of a store of releases', () => {
       ],
     );
     assert.match(told.manifests[0]?.signatures[3]?.message ?? '', /unknown member "approved"/);
+    assert.match(told.manifests[0]?.signatures[4]?.hint ?? '', /^Tell those who run the upstream/);
     assert.deepEqual((await world.mirrored()).get(here(digest)), blobsOf(good));
   });
 
