@@ -840,10 +840,17 @@ export const OPTIONS = {
   digests: {
     argument: 'FILE',
     description:
-      'manifests to mirror: IMAGE@sha256:… a line, a digest file of skopeo, a mapping.txt of oc-mirror, or pods as JSON; - for standard input',
+      'manifests to mirror: IMAGE@sha256:… a line, a digest file of skopeo, a mapping.txt of oc-mirror, or pods or a release as JSON; - for standard input',
     commands: ['mirror'],
     isPath: true,
     schema: text,
+  },
+  release: {
+    description:
+      "mirror a store of OpenShift releases: into the repository's release area, by its keys or those of --keys",
+    commands: ['mirror'],
+    default: 'false',
+    schema: flag,
   },
   'from-refused': {
     argument: 'URL',

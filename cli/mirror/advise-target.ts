@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { Document } from 'yaml';
 import { nameOf } from '../../generator/policy/signed-identity.ts';
 import type { RejectionCode } from '../../generator/terms/rejection.ts';
+import type { MirroredName } from '../../signing/mirror/mirror-names.ts';
 import { type MirroredDigest, isTaken } from '../../signing/mirror/mirror-report.ts';
 import type { Renaming } from '../../signing/stage/renaming.ts';
 import type { Settings } from '../base/options.ts';
@@ -34,16 +35,13 @@ export function adviseTarget(
   );
   if (refused.length === 0) return undefined;
   return formatScopes(
-    refused.map(({ wanted }) => findRenaming(wanted, settings.map)),
+    refused.flatMap(({ wanted: { image } }) => (image ? [findRenaming(image, settings.map)] : [])),
     settings.keys,
   );
 }
 
 /** By which an image got its name here; the host alone for one that keeps its own. */
-function findRenaming(
-  { upstream, local }: MirroredDigest['wanted'],
-  renamings: readonly Renaming[],
-): Renaming {
+function findRenaming({ upstream, local }: MirroredName, renamings: readonly Renaming[]): Renaming {
   const [name, copy] = [nameOf(upstream), nameOf(local)];
   const given = renamings.find(
     ({ from, to }) => `${name}/`.startsWith(`${from}/`) && `${copy}/`.startsWith(`${to}/`),

@@ -18,8 +18,9 @@ export interface MirrorResult {
   readonly report: MirrorReport;
   /** The address of the upstream, without a login. */
   readonly from: string;
-  /** Images that `--map` does not cover. */
+  /** Entries of lists that are not mirrored, and what they are: `not below any --map`. */
   readonly leftOut: number;
+  readonly leftOutAs: string;
   /** Entries of lists that name no manifest. */
   readonly passed: number;
   /** Images that the registry was asked for in vain. */
@@ -95,7 +96,7 @@ function formatRefusedState({ code, message, hint }: RefusedState): readonly str
 }
 
 function formatDigest(one: MirroredDigest, hasColours: boolean): readonly string[] {
-  const { wanted, place, status, files, doubt } = one;
+  const { wanted, status, files, doubt } = one;
   const untaken = files.filter((file) => !isTaken(file));
   const faults = untaken.filter((file) => file.status === 'refused');
   const isTold = faults.length > 0 || (doubt && status !== 'unasked');
@@ -104,7 +105,7 @@ function formatDigest(one: MirroredDigest, hasColours: boolean): readonly string
   const painted = hasColours ? styleText(COLOURS[status], label, { validateStream: false }) : label;
   const name = nameOfManifest(wanted);
   const taken = files.length - untaken.length;
-  const as = taken > 0 ? `: ${countOf(taken, 'signature')} in ${place.directory}` : '';
+  const as = taken > 0 ? `: ${countOf(taken, 'signature')} in ${wanted.place.directory}` : '';
   const why = status === 'unknown' && doubt ? `: ${doubt.message}` : '';
   return [
     painted + toLine(`${name}${as}${why}`),
@@ -124,7 +125,7 @@ function formatFault({ number, by, rejection, signature }: UntakenFile): readonl
   ];
 }
 
-function formatSummary({ report, leftOut, passed, failures }: MirrorResult): string {
+function formatSummary({ report, leftOut, leftOutAs, passed, failures }: MirrorResult): string {
   const { digests, repository, branch, commit, proposal } = report;
   const counts = countByStatus(report);
   const others = digests
@@ -141,7 +142,7 @@ function formatSummary({ report, leftOut, passed, failures }: MirrorResult): str
   ];
   const notes = [
     ...(others > 0 ? [`left out: ${countOf(others, 'signature')} for names not taken here`] : []),
-    ...(leftOut > 0 ? [`not below any --map: ${countOf(leftOut, 'image')}`] : []),
+    ...(leftOut > 0 ? [`${leftOutAs}: ${countOf(leftOut, 'image')}`] : []),
     ...(passed > 0 ? [`without a manifest: ${countOf(passed, 'entry', 'entries')}`] : []),
   ];
   const at = commit === undefined ? '' : `, commit ${commit.slice(0, 12)}`;
@@ -168,8 +169,10 @@ function countByStatus({ digests }: MirrorReport): ReadonlyMap<string, number> {
   return counts;
 }
 
-function nameOfManifest({ upstream, digestHex }: MirroredDigest['wanted']): string {
-  return `${formatReference(upstream)}@sha256:${digestHex}`;
+/** A release may have no name but its digest. */
+function nameOfManifest({ image, digestHex }: MirroredDigest['wanted']): string {
+  const digest = `sha256:${digestHex}`;
+  return image ? `${formatReference(image.upstream)}@${digest}` : digest;
 }
 
 /** For programs; stable. */
@@ -189,8 +192,8 @@ function toDocument(result: MirrorResult): object {
     notRead: passed,
     manifests: digests.map((one) => ({
       image: nameOfManifest(one.wanted),
-      local: formatReference(one.wanted.local),
-      directory: one.place.directory,
+      local: one.wanted.image ? formatReference(one.wanted.image.local) : null,
+      directory: one.wanted.place.directory,
       status: one.status,
       doubt: one.doubt ?? null,
       signatures: one.files.map(toFileDocument),

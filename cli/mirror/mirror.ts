@@ -1,38 +1,33 @@
 // `lookaside mirror --from URL --to REPO`: the signatures of an upstream store, verified here with its keys, go
-// to the signature repository byte for byte. Only what is new is added; nothing is ever removed.
+// to the signature repository byte for byte. Only what is new is added; nothing is ever removed. With --release the
+// same for a store of releases.
 import { join } from 'node:path';
-import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
-import { canJudge, listKeyFaults } from '../../generator/policy/key-faults.ts';
-import { type Policy, findScope } from '../../generator/policy/policy.ts';
 import { lockDirectory } from '../../generator/system/directory-lock.ts';
 import { PRIVATE_DIRECTORY, makeDirectories } from '../../generator/system/make-directories.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
-import { type ImageDirectory, formatDirectory } from '../../generator/terms/location.ts';
 import { parseUrl, toLine } from '../../generator/terms/text.ts';
 import { MirrorMemory } from '../../signing/mirror/mirror-memory.ts';
-import type { WantedDigest } from '../../signing/mirror/mirror-names.ts';
 import { type MirrorReport, exitCodeOf } from '../../signing/mirror/mirror-report.ts';
-import { lookasideLayout, mirrorSignatures } from '../../signing/mirror/mirror-signatures.ts';
+import { mirrorSignatures } from '../../signing/mirror/mirror-signatures.ts';
 import { Upstream } from '../../signing/mirror/upstream.ts';
 import { withoutLogin } from '../../signing/stage/fetch-served.ts';
 import { assertFormat } from '../base/assert-format.ts';
-import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import { UsageError, formatUsageError } from '../base/usage-error.ts';
 import { Progress } from '../check/progress.ts';
-import { openEngines, warnOfKeys } from '../inputs/open-engines.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { NoRulesError, type OpenTarget, openTarget } from '../inputs/open-target.ts';
-import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 import { explainDirectory } from '../inputs/unusable-directory.ts';
 import { toTargetSettings } from '../promote/promote-run.ts';
 import { handOver, tryHandOver } from '../push/hand-over.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
-import { adviseTarget } from './advise-target.ts';
 import { formatMirrored } from './format-mirrored.ts';
+import { readLookasideKind } from './lookaside-kind.ts';
 import { type WantedDigests, readWanted } from './read-wanted.ts';
+import { readReleaseKind } from './release-kind.ts';
+import type { OpenKind, StoreKind } from './store-kind.ts';
 
 /** Manifests whose signatures are pushed together: what a run that is killed loses at most. */
 const BATCH = 100;
@@ -44,7 +39,7 @@ interface MirrorRun {
   readonly to: string;
   readonly settings: Settings;
   readonly io: ProcessIo;
-  readonly policy: Policy;
+  readonly kind: StoreKind;
   readonly directory: string;
   readonly ending: AbortSignal;
 }
@@ -55,20 +50,45 @@ export async function mirror(settings: Settings, io: ProcessIo): Promise<number>
   const store = readUpstream(settings);
   const to = readTarget(settings);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
-  const policy = await readUpstreamPolicy(settings, io);
+  const kind = settings.release
+    ? await readReleaseKind(settings)
+    : await readLookasideKind(settings, io);
   return withTemporaryState(io.signals, async (directory, ending) => {
-    const { authfile } = settings;
-    const { environment } = io;
-    const registry = { wanted: [], authfile, environment, instead: undefined, ending };
-    const found = await readWanted(settings, io, registry);
-    for (const failure of found.failures) io.stderr.write(formatUsageError(failure));
-    const run: MirrorRun = { store, to, settings, io, policy, directory, ending };
-    const report = await withMemory(run, async (memory) => mirrorTo(run, found, memory));
-    const advice = adviseTarget(report.digests, settings);
-    const result = { ...found, report, from: withoutLogin(store), advice };
-    await write(io.stdout, formatMirrored(result, settings.format === 'json', io));
-    return found.failures.length > 0 ? 2 : exitCodeOf(report);
+    const run: MirrorRun = { store, to, settings, io, kind, directory, ending };
+    const target = await openMirrorTarget(run);
+    try {
+      const opened = await kind.open({ target, settings, io, directory });
+      try {
+        return await mirrorTo(run, target, opened);
+      } finally {
+        await opened.close();
+      }
+    } finally {
+      await target.close();
+    }
   });
+}
+
+/** Settles with the exit code. */
+async function mirrorTo(run: MirrorRun, target: OpenTarget, opened: OpenKind): Promise<number> {
+  const { store, settings, io, kind, ending } = run;
+  const { authfile } = settings;
+  const { environment } = io;
+  const registry = { wanted: [], authfile, environment, instead: undefined, ending };
+  const found = await readWanted(settings, io, registry, opened.wanted);
+  for (const failure of found.failures) io.stderr.write(formatUsageError(failure));
+  const report = await withMemory(run, async (memory) =>
+    mirrorFound(run, target, opened, found, memory),
+  );
+  const result = {
+    ...found,
+    leftOutAs: kind.leftOutAs,
+    report,
+    from: withoutLogin(store),
+    advice: opened.advise(report.digests),
+  };
+  await write(io.stdout, formatMirrored(result, settings.format === 'json', io));
+  return found.failures.length > 0 ? 2 : exitCodeOf(report);
 }
 
 /** @throws UsageError */
@@ -101,18 +121,6 @@ function readTarget({ to, digests, images, 'from-refused': refused }: Settings):
   return to;
 }
 
-async function readUpstreamPolicy(settings: Settings, { stderr }: ProcessIo): Promise<Policy> {
-  const policy = await readPolicy(settings);
-  if (!policy.isConfigured) {
-    const hint = 'give the public keys of the upstream with --keys';
-    throw new UsageError('mirror needs the keys of the upstream: no server is believed', hint);
-  }
-  const [fault] = canJudge(policy) ? [] : listKeyFaults(policy);
-  if (fault) throw new UsageError(fault.message, fault.hint);
-  warnOfKeyFaults(policy, stderr);
-  return policy;
-}
-
 /** Opens what earlier runs have left, and sees that no other run works with it. */
 async function withMemory<Result>(
   { store, to, settings, io }: MirrorRun,
@@ -142,29 +150,21 @@ async function withMemory<Result>(
   }
 }
 
-async function mirrorTo(
-  run: MirrorRun,
+async function mirrorFound(
+  { store, settings, io, ending }: MirrorRun,
+  target: OpenTarget,
+  { rules }: OpenKind,
   { wanted }: WantedDigests,
   memory: MirrorMemory,
 ): Promise<MirrorReport> {
-  const { store, settings, io, policy, directory, ending } = run;
   const { jobs } = settings;
-  const target = await openMirrorTarget(run);
-  const engines = await openEngines(io.environment, directory, toBudgets(settings));
-  for (const warning of warnOfKeys(policy, engines)) {
-    io.stderr.write(`lookaside: warning: ${warning}\n`);
-  }
-  const { openMessage } = engines;
-  const judge = new PlacingJudge({ policy, openMessage, expiryWarning: 0 });
   const progress = new Progress({ count: async () => wanted.length }, io, 'manifests');
   const isDryRun = settings['dry-run'];
   try {
     const report = await mirrorSignatures(wanted, {
       repository: target.repository,
       readRule: target.readRule,
-      reader: { upstream: new Upstream({ store, jobs, ending }), judge, now: new Date() },
-      layout: lookasideLayout,
-      placeOf: (one) => placeIn(target.policy, one),
+      reader: { upstream: new Upstream({ store, jobs, ending }), rules, now: new Date() },
       push: async (candidates) =>
         handOver(candidates, {
           target,
@@ -189,7 +189,6 @@ async function mirrorTo(
     return report;
   } finally {
     progress.stop();
-    await Promise.all([target.close(), engines.close()]);
   }
 }
 
@@ -198,24 +197,16 @@ async function openMirrorTarget({
   to,
   settings,
   io,
+  kind,
   directory,
   ending,
 }: MirrorRun): Promise<OpenTarget> {
   return openTarget(to, toTargetSettings(settings), io, directory, ending).catch(
     (error: unknown) => {
       if (!(error instanceof NoRulesError)) throw error;
-      const hint =
-        'make one with `lookaside init`, with the keys of the upstream for its images, and push it';
-      throw new UsageError(error.message, hint);
+      throw new UsageError(error.message, kind.rulesHint);
     },
   );
-}
-
-/** Where nodes look that pull an image by its name here, or through a mirror of that name. */
-function placeIn(policy: Policy, { local, digestHex }: WantedDigest): ImageDirectory {
-  const prefix = findScope(policy, { ...local, digest: `sha256:${digestHex}` })?.prefix ?? '';
-  const repository = prefix === '' ? local.repository : `${prefix}/${local.repository}`;
-  return { directory: formatDirectory(repository, digestHex), repository, digestHex };
 }
 
 /** In a dry run, sees how far a push would come. */

@@ -16,6 +16,8 @@ export interface ListedDigest {
   readonly copy: DockerReference | undefined;
   /** 64 lower-case hexadecimal digits. */
   readonly digestHex: string;
+  /** Whether somebody has chosen it; else it stands in a list of images of all sorts. */
+  readonly isPicked: boolean;
 }
 
 export interface DigestList {
@@ -30,14 +32,14 @@ const MAPPED = /=(?=(?:docker|file):\/\/)/;
 /** What docker puts before the names of images in pods. */
 const PULLABLE = /^docker-pullable:\/\//;
 const HINT =
-  'one IMAGE@sha256:HEX or sha256:HEX each, a digest file of skopeo, a mapping.txt of oc-mirror, or `kubectl get pods -o json`';
+  'one IMAGE@sha256:HEX or sha256:HEX each, a digest file of skopeo, a mapping.txt of oc-mirror, `kubectl get pods -o json`, or `oc adm release info -o json`';
 
 /**
  * Reads a list; `place` is what errors call it.
  * @throws UsageError for what is no digest
  */
 export function parseDigestList(text: string, place: string): DigestList {
-  if (/^\s*\{/.test(text)) return parsePods(text, place);
+  if (/^\s*\{/.test(text)) return parseDocument(text, place);
   const listed: ListedDigest[] = [];
   let passed = 0;
   for (const { line, at } of listLines(text)) {
@@ -62,7 +64,7 @@ function readLine(line: string): readonly ListedDigest[] | undefined {
   // As `skopeo sync --digestfile` writes it: the digest, and the name of the copy.
   if (words.length === 2 && digestHex !== undefined && second.startsWith('docker://')) {
     const image = parseDockerReference(withoutTransport(second));
-    return image && [{ image, copy: undefined, digestHex }];
+    return image && [{ image, copy: undefined, digestHex, isPicked: true }];
   }
   const found = words.map(readImage);
   const good = found.filter((one) => one !== undefined);
@@ -76,16 +78,17 @@ function readMapping(from: string, to: string): readonly ListedDigest[] | undefi
   if (!listed) return [];
   // A mapping to a disk says nothing of the registry that the images are for.
   const copy = to.startsWith('file://') ? undefined : parseDockerReference(withoutTransport(to));
-  return to.startsWith('file://') || copy ? [{ ...listed, copy }] : undefined;
+  return to.startsWith('file://') || copy ? [{ ...listed, copy, isPicked: false }] : undefined;
 }
 
 /** `IMAGE@sha256:HEX`, or a digest alone. */
 function readImage(text: string): ListedDigest | undefined {
+  const unsaid = { copy: undefined, isPicked: true };
   const [, alone] = DIGEST.exec(text) ?? [];
-  if (alone !== undefined) return { image: undefined, copy: undefined, digestHex: alone };
+  if (alone !== undefined) return { ...unsaid, image: undefined, digestHex: alone };
   const image = parseDockerReference(withoutTransport(text.replace(PULLABLE, '')));
   const [, digestHex] = DIGEST.exec(image?.digest ?? '') ?? [];
-  return image && digestHex !== undefined ? { image, copy: undefined, digestHex } : undefined;
+  return image && digestHex !== undefined ? { ...unsaid, image, digestHex } : undefined;
 }
 
 const statuses = z.array(z.object({ imageID: z.string().default('') })).default([]);
@@ -102,20 +105,45 @@ const podsSchema = z.union([
   podSchema.transform((pod) => ({ items: [pod] })),
 ]);
 
+const digest = z.string().regex(DIGEST);
+/** The list of platforms is none for a release that has one only (openshift/oc, ReleaseInfo). */
+const releaseSchema = z.object({
+  image: z.string(),
+  digest,
+  listDigest: z.union([digest, z.literal('')]).optional(),
+});
+
+/** What other programs print as JSON. */
+function parseDocument(text: string, place: string): DigestList {
+  const document = parseJson(text);
+  const release = releaseSchema.safeParse(document);
+  if (release.success) return listRelease(release.data);
+  const pods = podsSchema.safeParse(document);
+  if (pods.success) return listPods(pods.data);
+  throw new UsageError(`${place}: expected a list of pods or a release, got other JSON`, HINT);
+}
+
+/** The manifest of a release, and the list that it is in: both are signed. */
+function listRelease(release: z.output<typeof releaseSchema>): DigestList {
+  const image = parseDockerReference(withoutTransport(release.image));
+  const listed = [release.listDigest, release.digest].flatMap((text = ''): ListedDigest[] => {
+    const one = readImage(text);
+    return one ? [{ ...one, image }] : [];
+  });
+  return { listed, passed: 0 };
+}
+
 /** The images of running containers, as the API server tells them. */
-function parsePods(text: string, place: string): DigestList {
-  const pods = podsSchema.safeParse(parseJson(text));
-  if (!pods.success)
-    throw new UsageError(`${place}: expected a list of pods, got other JSON`, HINT);
+function listPods(pods: z.output<typeof podsSchema>): DigestList {
   const listed: ListedDigest[] = [];
   let passed = 0;
-  for (const { status } of pods.data.items) {
+  for (const { status } of pods.items) {
     const { containerStatuses, initContainerStatuses, ephemeralContainerStatuses } = status;
     const all = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses];
     for (const { imageID } of all) {
       // A container that has not started has none, and an image of a node's own is named by its configuration.
       const found = imageID === '' ? undefined : readImage(imageID);
-      if (found?.image) listed.push(found);
+      if (found?.image) listed.push({ ...found, isPicked: false });
       else passed += 1;
     }
   }

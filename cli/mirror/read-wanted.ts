@@ -8,11 +8,8 @@ import { messageOf } from '../../generator/terms/errors.ts';
 import { formatBytes, listLines, parseUrl } from '../../generator/terms/text.ts';
 import {
   MirrorNames,
-  type MirroredName,
   type WantedDigest,
   uniqueDigests,
-  wantDigest,
-  withoutTag,
 } from '../../signing/mirror/mirror-names.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
@@ -25,12 +22,13 @@ import {
   readPlatformsIfCan,
 } from '../registry/read-platforms.ts';
 import { readImageName, toAsked } from '../sign/read-images.ts';
-import { type ListedDigest, parseDigestList } from './read-digest-list.ts';
+import { parseDigestList } from './read-digest-list.ts';
+import type { WantedRule } from './store-kind.ts';
 
 /** What is to be mirrored, and what is not known of it. */
 export interface WantedDigests {
   readonly wanted: readonly WantedDigest[];
-  /** Images that `--map` does not cover. */
+  /** Entries that the rule leaves out. */
   readonly leftOut: number;
   /** Entries that name no manifest. */
   readonly passed: number;
@@ -57,13 +55,14 @@ export async function readWanted(
   settings: Settings,
   io: ProcessIo,
   registry: PlatformOptions,
+  rule: WantedRule,
 ): Promise<WantedDigests> {
   const names = new MirrorNames(settings.map);
   const { digests, images, 'from-refused': refused } = settings;
   const parts = [
-    digests === undefined ? NOTHING : await readDigests(digests, names, io),
-    images === undefined ? NOTHING : await readImages(images, names, io, registry),
-    refused === undefined ? NOTHING : await readRefused(refused, names, registry.ending),
+    digests === undefined ? NOTHING : await readDigests(digests, rule, io),
+    images === undefined ? NOTHING : await readImages(images, names, rule, io, registry),
+    refused === undefined ? NOTHING : await readRefused(refused, names, rule, registry.ending),
   ];
   const sum = (count: (part: WantedDigests) => number): number =>
     parts.reduce((total, part) => total + count(part), 0);
@@ -104,40 +103,18 @@ async function readList(
   }
 }
 
-async function readDigests(
-  file: string,
-  names: MirrorNames,
-  io: ProcessIo,
-): Promise<WantedDigests> {
+async function readDigests(file: string, rule: WantedRule, io: ProcessIo): Promise<WantedDigests> {
   const { text, place } = await readList('--digests', file, io);
   const { listed, passed } = parseDigestList(text, `--digests: ${place}`);
-  const wanted = listed.flatMap((one) => {
-    const name = findName(one, names);
-    return name ? [wantDigest(name, one.digestHex)] : [];
-  });
+  const wanted = listed.flatMap((one) => rule.fromList(one) ?? []);
   return { wanted, leftOut: listed.length - wanted.length, passed, failures: [] };
-}
-
-/** @throws UsageError for a digest alone that could be of any repository */
-function findName(
-  { image, copy, digestHex }: ListedDigest,
-  names: MirrorNames,
-): MirroredName | undefined {
-  if (image) {
-    const found = names.find(image);
-    return found && copy && !names.isRenaming ? { ...found, local: withoutTag(copy) } : found;
-  }
-  if (names.only) return names.only;
-  throw new UsageError(
-    `--digests: sha256:${digestHex} does not say of which image it is`,
-    'write IMAGE@sha256:…, or give one --map of one repository, as --map quay.io/vendor/app=example.com/vendor/app',
-  );
 }
 
 /** Asks for all platforms. Images that `--map` does not cover are not asked for. */
 async function readImages(
   file: string,
   names: MirrorNames,
+  rule: WantedRule,
   io: ProcessIo,
   registry: PlatformOptions,
 ): Promise<WantedDigests> {
@@ -157,7 +134,7 @@ async function readImages(
         ...(list === undefined ? [] : [list]),
         ...manifests.map((one) => one.digestHex),
       ];
-      return hexes.map((digestHex) => wantDigest(name, digestHex));
+      return hexes.map((digestHex) => rule.fromName(name, digestHex));
     } catch (error) {
       registry.ending.throwIfAborted();
       if (!(error instanceof UsageError)) throw error;
@@ -184,6 +161,7 @@ const refusedSchema = z.object({
 async function readRefused(
   text: string,
   names: MirrorNames,
+  rule: WantedRule,
   ending: AbortSignal,
 ): Promise<WantedDigests> {
   const url = parseUrl(text);
@@ -212,7 +190,7 @@ async function readRefused(
     const digestHex = digest.slice('sha256:'.length);
     // The prefix of a scope stands before the name of the repository.
     const path = prefix ? repository.slice(prefix.length + 1) : repository;
-    return names.findServed(path).map((name) => wantDigest(name, digestHex));
+    return names.findServed(path).map((name) => rule.fromName(name, digestHex));
   });
   const leftOut = all.filter(({ length }) => length === 0).length;
   return { ...NOTHING, wanted: all.flat(), leftOut };

@@ -1,6 +1,6 @@
 // How images are called upstream and here, by `--map UPSTREAM=LOCAL`.
-import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type DockerReference, parseFullName } from '../../generator/terms/image-name.ts';
+import type { ImageDirectory } from '../../generator/terms/location.ts';
 import { type Renaming, renameImage } from '../stage/renaming.ts';
 
 /** A repository by both of its names, each without tag and digest. */
@@ -10,9 +10,15 @@ export interface MirroredName {
 }
 
 /** A manifest whose signatures are wanted. */
-export interface WantedDigest extends MirroredName {
+export interface WantedDigest {
+  /** Its repository; undefined where its digest is all that is known. */
+  readonly image: MirroredName | undefined;
   /** 64 lower-case hexadecimal digits. */
   readonly digestHex: string;
+  /** Where the upstream has its signatures, below the address of the store. */
+  readonly directory: string;
+  /** Where they belong here, below what is published. */
+  readonly place: ImageDirectory;
 }
 
 /** The names of repositories upstream and here. Without any renaming they are the same. */
@@ -75,24 +81,22 @@ function pathOf(prefix: string): string {
   return slash < 0 ? '' : prefix.slice(slash + 1);
 }
 
-/** A manifest of a repository. */
-export function wantDigest({ upstream, local }: MirroredName, digestHex: string): WantedDigest {
-  return { upstream, local, digestHex };
-}
-
 /** The repository of an image. */
 export function withoutTag(image: DockerReference): DockerReference {
   return { ...image, tag: undefined, digest: undefined };
 }
 
-/** Each manifest once, in the order in which they come first. */
+/** Each directory once, in the order in which they come first. */
 export function uniqueDigests(wanted: readonly WantedDigest[]): readonly WantedDigest[] {
   const known = new Map<string, WantedDigest>();
   for (const one of wanted) {
-    const key = [formatReference(one.upstream), formatReference(one.local), one.digestHex].join(
-      ' ',
-    );
+    const key = nameWanted(one);
     if (!known.has(key)) known.set(key, one);
   }
   return [...known.values()];
+}
+
+/** Both directories: two runs that mean the same say the same. */
+export function nameWanted({ directory, place }: WantedDigest): string {
+  return `${directory} ${place.directory}`;
 }

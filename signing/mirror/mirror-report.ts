@@ -1,11 +1,13 @@
 // What came of a mirroring, manifest by manifest.
 import type { Signature } from '../../generator/gate/judge.ts';
 import type { RefusedState } from '../../generator/store/report.ts';
-import type { ImageDirectory } from '../../generator/terms/location.ts';
 import type { Rejection, RejectionCode } from '../../generator/terms/rejection.ts';
 import type { Proposal, PushReport } from '../push/push-report.ts';
 import type { WantedDigest } from './mirror-names.ts';
 import type { Doubt } from './upstream.ts';
+
+/** What is told of a signature that is good by the keys of the upstream. */
+export type UpstreamSignature = Pick<Signature, 'claims' | 'signer'>;
 
 /** A file of the upstream that the repository has, or would have. */
 export interface TakenFile {
@@ -16,7 +18,7 @@ export interface TakenFile {
   /** From the root of the repository; undefined where it was not looked up. */
   readonly path: string | undefined;
   /** Undefined for what was asked for by its ETag alone. */
-  readonly signature: Signature | undefined;
+  readonly signature: UpstreamSignature | undefined;
 }
 
 /** A file of the upstream that does not come here. */
@@ -28,7 +30,7 @@ export interface UntakenFile {
   readonly by: 'upstream' | 'target';
   readonly rejection: Rejection;
   /** What the upstream has signed; undefined for what is not good by its keys. */
-  readonly signature: Signature | undefined;
+  readonly signature: UpstreamSignature | undefined;
 }
 
 export type MirroredFile = TakenFile | UntakenFile;
@@ -40,8 +42,6 @@ export function isTaken(file: MirroredFile): file is TakenFile {
 /** What became of the signatures of one manifest. */
 export interface MirroredDigest {
   readonly wanted: WantedDigest;
-  /** Where they belong here. */
-  readonly place: ImageDirectory;
   /**
    * `missing`: the upstream says that it has none. `refused`: none of those that it has is good, or taken here.
    * `unknown`: it did not say. `unasked`: the run was over before, as the store did not answer.
@@ -76,7 +76,6 @@ const ABOUT_NAMES: ReadonlySet<RejectionCode> = new Set([
 /** Puts together what is known of a manifest. */
 export function concludeDigest(
   wanted: WantedDigest,
-  place: ImageDirectory,
   files: readonly MirroredFile[],
   doubt: Doubt | undefined,
 ): MirroredDigest {
@@ -85,10 +84,10 @@ export function concludeDigest(
     statuses.has(status),
   );
   if (taken !== undefined) {
-    return { wanted, place, status: taken, files: files.map(leaveOut), doubt };
+    return { wanted, status: taken, files: files.map(leaveOut), doubt };
   }
   const status = files.length > 0 ? 'refused' : doubt ? 'unknown' : 'missing';
-  return { wanted, place, status, files, doubt };
+  return { wanted, status, files, doubt };
 }
 
 /** A vendor signs one manifest under many names, of which some are of no use here. */

@@ -2,18 +2,14 @@
 // signature repository, a batch of manifests at a time, so that whatever ends a run leaves what was pushed, and
 // a memory of it. Nothing is ever removed here for what the upstream says, or does not say.
 import pMap from 'p-map';
-import {
-  type ImageDirectory,
-  formatDirectory,
-  parseSignatureName,
-} from '../../generator/terms/location.ts';
+import { parseSignatureName } from '../../generator/terms/location.ts';
 import type { Candidate } from '../gather/candidate.ts';
 import type { PushRule } from '../push/batch.ts';
 import { joinSubtree } from '../push/published-signatures.ts';
 import { type PushReport, type PushedSignature, isInRepository } from '../push/push-report.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
 import type { MirrorMemory, RememberedDirectory, RememberedSignature } from './mirror-memory.ts';
-import type { WantedDigest } from './mirror-names.ts';
+import { type WantedDigest, nameWanted } from './mirror-names.ts';
 import {
   type MirrorReport,
   type MirroredDigest,
@@ -29,13 +25,6 @@ import {
 } from './read-upstream.ts';
 import type { Doubt } from './upstream.ts';
 
-/** Where an upstream has the signatures of a manifest, below its address. */
-export type UpstreamLayout = (wanted: WantedDigest) => string;
-
-/** As nodes look for them: `namespace/repo@sha256=HEX`. */
-export const lookasideLayout: UpstreamLayout = ({ upstream, digestHex }) =>
-  formatDirectory(upstream.repository, digestHex);
-
 export interface MirrorOptions {
   readonly repository: Pick<
     SignatureRepository,
@@ -43,9 +32,6 @@ export interface MirrorOptions {
   >;
   readonly readRule: () => Promise<Pick<PushRule, 'subtree'>>;
   readonly reader: DirectoryReader;
-  readonly layout: UpstreamLayout;
-  /** Where the signatures of a manifest belong here, below what is published. */
-  readonly placeOf: (wanted: WantedDigest) => ImageDirectory;
   /** Hands signatures to the repository, or says what would become of them. */
   readonly push: (candidates: readonly Candidate[]) => Promise<PushReport>;
   readonly memory: MirrorMemory;
@@ -64,11 +50,8 @@ export interface MirrorOptions {
 /** A manifest that is worked on. */
 interface Task {
   readonly wanted: WantedDigest;
-  readonly place: ImageDirectory;
   /** What the memory calls it. */
   readonly name: string;
-  /** Upstream. */
-  readonly directory: string;
 }
 
 /** What was read of a manifest, and what of it the repository has already. */
@@ -113,11 +96,10 @@ class MirrorRun {
 
   /** What was never tried comes first, and then what was not tried for longest. */
   #arrange(wanted: readonly WantedDigest[]): readonly Task[] {
-    const { layout, placeOf, memory } = this.#options;
+    const { memory } = this.#options;
     const tasks = wanted.map((one) => {
-      const [directory, place] = [layout(one), placeOf(one)];
-      const name = `${directory} ${place.directory}`;
-      const task: Task = { wanted: one, place, directory, name };
+      const name = nameWanted(one);
+      const task: Task = { wanted: one, name };
       return { task, triedAt: memory.find(name)?.triedAt ?? -Infinity };
     });
     return tasks.toSorted((a, b) => a.triedAt - b.triedAt || 0).map(({ task }) => task);
@@ -127,7 +109,7 @@ class MirrorRun {
     const { jobs, onRead } = this.#options;
     const held = await this.#findHeld(tasks);
     const readOne = async (task: Task): Promise<ReadTask> => {
-      const here = held.get(task.place.directory) ?? new Map<string, string>();
+      const here = held.get(task.wanted.place.directory) ?? new Map<string, string>();
       const reading = await this.#read(task, here);
       onRead();
       return { ...task, reading, held: here };
@@ -144,7 +126,10 @@ class MirrorRun {
     const { repository, readRule } = this.#options;
     const { subtree } = await readRule();
     const paths = new Map(
-      tasks.map(({ place }) => [joinSubtree(subtree, place.directory), place.directory]),
+      tasks.map(({ wanted: { place } }) => [
+        joinSubtree(subtree, place.directory),
+        place.directory,
+      ]),
     );
     const lists = await repository.tree.list(paths.keys());
     return new Map(
@@ -167,12 +152,12 @@ class MirrorRun {
     const known = (before?.signatures ?? []).map((one) =>
       one && held.has(one.blob) ? one : undefined,
     );
-    return readUpstreamDirectory(task.directory, task.wanted.digestHex, known, reader);
+    return readUpstreamDirectory(task.wanted, known, reader);
   }
 
   /** Hands on what is not here yet; gives what became of each such file. */
   async #push(tasks: readonly ReadTask[]): Promise<ReadonlyMap<UpstreamFile, Fate>> {
-    const sent = tasks.flatMap(({ reading, held, place, directory }) => {
+    const sent = tasks.flatMap(({ reading, held, wanted: { place, directory } }) => {
       const files = typeof reading === 'string' ? [] : reading.files;
       return files
         .filter((file) => file.kind === 'good')
@@ -196,37 +181,58 @@ class MirrorRun {
 
   /** What is told of a manifest, and remembered of it. */
   #conclude(task: ReadTask, fates: ReadonlyMap<UpstreamFile, Fate>): MirroredDigest {
-    const { wanted, place, name, reading, held } = task;
+    const { wanted, name, reading, held } = task;
     const { memory, reader } = this.#options;
     const before = memory.find(name);
-    if (reading === 'unasked') return { wanted, place, status: reading, files: [], doubt: AWAY };
+    if (reading === 'unasked') return { wanted, status: reading, files: [], doubt: AWAY };
     if (reading === 'fresh') {
       const known = (before?.signatures ?? []).map((one, at) => [one?.blob, at + 1] as const);
       const files = known.flatMap(([blob, number]): readonly MirroredFile[] => {
         const path = blob === undefined ? undefined : held.get(blob);
         return path === undefined ? [] : [{ number, status: 'there', path, signature: undefined }];
       });
-      return concludeDigest(wanted, place, files, undefined);
+      return concludeDigest(wanted, files, undefined);
     }
     const all = reading.files.map((file) => fates.get(file) ?? describeUnsent(file, held));
-    const told = all.map((one) => one.told);
-    const outcome = concludeDigest(wanted, place, told, reading.doubt);
+    const outcome = concludeDigest(
+      wanted,
+      all.map((one) => one.told),
+      reading.doubt,
+    );
     const now = reader.now.getTime();
     const isWhole =
       reading.doubt === undefined && outcome.files.every(({ status }) => status !== 'refused');
     memory.note(name, {
       readAt: isWhole ? now : null,
       triedAt: now,
-      signatures: [
-        ...reading.files.map(({ blob, etag }, at) =>
-          blob !== undefined && all[at]?.isHere === true ? remember(blob, etag) : null,
-        ),
-        // Of what it did not come to, the last run may know more.
-        ...(reading.doubt ? (before?.signatures ?? []).slice(reading.files.length) : []),
-      ],
+      signatures: rememberAll(
+        reading,
+        all.map(({ isHere }) => isHere),
+        before,
+      ),
     });
     return outcome;
   }
+}
+
+/** By numbers. Of what was not read now, an earlier run may know more. */
+function rememberAll(
+  { files, doubt }: DirectoryReading,
+  areHere: readonly boolean[],
+  before: RememberedDirectory | undefined,
+): RememberedDirectory['signatures'] {
+  const earlier = doubt ? (before?.signatures ?? []) : [];
+  const read = new Map(
+    files.map(({ number, blob, etag }, at) => {
+      const isHere = blob !== undefined && areHere[at] === true;
+      return [number, isHere ? remember(blob, etag) : null] as const;
+    }),
+  );
+  const length = Math.max(earlier.length, files.at(-1)?.number ?? 0);
+  return Array.from({ length }, (_, at) => {
+    const now = read.get(at + 1);
+    return now === undefined ? (earlier[at] ?? null) : now;
+  });
 }
 
 /** What becomes of a file, and whether the branch has its bytes. */

@@ -983,6 +983,7 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   'sign-by': COLUMNS.text,
   from: COLUMNS.text,
   digests: COLUMNS.text,
+  release: FLAG,
   'from-refused': COLUMNS.text,
   jobs: {
     good: [

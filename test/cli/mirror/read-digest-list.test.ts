@@ -51,6 +51,21 @@ describe('a list of digests', () => {
       JSON.stringify(POD(`docker-pullable://q.example/a@${A}`)),
       [`q.example/a@${A} ${A}`],
     ],
+    [
+      'a release, with the list that it is in',
+      JSON.stringify({
+        image: 'q.example/ocp-release:4',
+        digest: A,
+        listDigest: B,
+        references: {},
+      }),
+      [`q.example/ocp-release:4 ${B}`, `q.example/ocp-release:4 ${A}`],
+    ],
+    [
+      'a release without a list',
+      JSON.stringify({ image: `q.example/r@${A}`, digest: A, listDigest: '' }),
+      [`q.example/r@${A} ${A}`],
+    ],
     ['nothing', '\n', []],
   ];
   for (const [what, text, listed] of forms) {
@@ -78,8 +93,8 @@ describe('a list of digests', () => {
     ['a third side', `docker://q.example/a@${A}=docker://b/c=docker://d/e`, /list:1: expected/],
     ['a web page', '<html>', /list:1: expected/],
     ['commands of a terminal', '\u001b[2J', /list:1: expected an image .* got "\\u001b\[2J"/],
-    ['other JSON', '{"kind":"List"}', /list: expected a list of pods, got other JSON/],
-    ['broken JSON', '{"items":[', /list: expected a list of pods, got other JSON/],
+    ['other JSON', '{"kind":"List"}', /list: expected a list of pods or a release, got other JSON/],
+    ['broken JSON', '{"items":[', /list: expected a list of pods or a release, got other JSON/],
   ];
   for (const [what, text, said] of faults) {
     it(`is not ${what}`, () => {

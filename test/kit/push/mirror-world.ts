@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { RunResult } from '../process/run.ts';
 import { runLookaside } from '../program/lookaside.ts';
 import { type GitRemote, makeGitRemote } from '../remote/git-remote.ts';
+import { RELEASE } from '../release/release-world.ts';
 import { formatLocation } from '../signer/signature-tree.ts';
 import { type Signer, type SigningKey, makeSigner } from '../signer/signer.ts';
 import { type Plant, type PlantedStore, startPlantedStore } from '../web/planted-store.ts';
@@ -25,6 +26,12 @@ export const MIRROR_CONFIG = `scopes:
       signedPrefix: ${UPSTREAM}
 `;
 
+/** Takes signatures of releases by the vendor's key. */
+export const RELEASE_CONFIG = `releases:
+  - from: releases
+    keys: keys/vendor.asc
+`;
+
 export class MirrorWorld {
   readonly signer: Signer;
   readonly vendor: SigningKey;
@@ -44,10 +51,14 @@ export class MirrorWorld {
     this.remote = remote;
   }
 
-  static async make(config = MIRROR_CONFIG): Promise<MirrorWorld> {
+  /** Clusters read no keys of the algorithm that is usual here. */
+  static async make(
+    config = MIRROR_CONFIG,
+    algorithm: 'ed25519' | 'rsa2048' = 'ed25519',
+  ): Promise<MirrorWorld> {
     const signer = await makeSigner();
-    const vendor = await signer.makeKey({ algorithm: 'ed25519', name: 'Vendor' });
-    const stranger = await signer.makeKey({ algorithm: 'ed25519', name: 'Stranger' });
+    const vendor = await signer.makeKey({ algorithm, name: 'Vendor' });
+    const stranger = await signer.makeKey({ algorithm, name: 'Stranger' });
     const remote = await makeGitRemote();
     const world = new MirrorWorld(signer, [vendor, stranger], remote);
     await remote.gitBare('config', 'uploadpack.allowFilter', 'true');
@@ -89,6 +100,32 @@ export class MirrorWorld {
     return bytes;
   }
 
+  /** Puts a signature of a release below a number; gives its bytes. */
+  async plantRelease(
+    digest: string,
+    number: number,
+    { identity = RELEASE, key = this.vendor } = {},
+  ): Promise<Buffer> {
+    const bytes = await this.signer.sign(key, {
+      dockerReference: identity,
+      manifestDigest: digest,
+    });
+    this.files.set(`${digest.replace(':', '=')}/signature-${number}`, bytes);
+    return bytes;
+  }
+
+  /** Runs `lookaside mirror --release …` with a list as its standard input. */
+  async mirrorReleases(
+    list: string,
+    { state, args = [] }: { readonly state: string; readonly args?: readonly string[] },
+  ): Promise<RunResult> {
+    const fixed = ['--from', this.url, '--to', this.remote.path, '--state-dir', state];
+    return runLookaside(['mirror', '--release', ...fixed, '--digests', '-', ...args], {
+      env: PUSHER,
+      input: list,
+    });
+  }
+
   /** Runs `lookaside mirror …` with a list of digests as its standard input. */
   async mirror(
     digests: readonly string[],
@@ -108,7 +145,7 @@ export class MirrorWorld {
     const found = new Map<string, string[]>();
     for (const line of listed.split('\n')) {
       const [, id = '', path = ''] = /^\d+ blob (\S+)\t(.+)$/.exec(line) ?? [];
-      const [, directory] = /^(.*@sha256=[0-9a-f]{64})\/[^/]+$/.exec(path) ?? [];
+      const [, directory] = /^((?:.*[@/])?sha256=[0-9a-f]{64})\/[^/]+$/.exec(path) ?? [];
       if (directory === undefined) continue;
       found.set(directory, [...(found.get(directory) ?? []), id].toSorted());
     }

@@ -6,8 +6,8 @@ import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import {
   MirrorNames,
   type MirroredName,
+  type WantedDigest,
   uniqueDigests,
-  wantDigest,
 } from '../../../signing/mirror/mirror-names.ts';
 
 function show(name: MirroredName | undefined): string | undefined {
@@ -100,14 +100,16 @@ describe('the names of a mirror', () => {
     assert.equal(NAMES.only, undefined);
   });
 
-  it('of one manifest count once', () => {
-    const name = NAMES.find(parseDockerReference('quay.example/vendor/app') ?? assert.fail());
-    assert.ok(name);
-    const [a, b] = ['a'.repeat(64), 'b'.repeat(64)];
-    const wanted = [a, b, a].map((digestHex) => wantDigest(name, digestHex));
+  it('of one directory count once', () => {
+    const wanted = ['a', 'b', 'a'].map((repository): WantedDigest => {
+      const digestHex = 'c'.repeat(64);
+      const directory = `${repository}@sha256=${digestHex}`;
+      const place = { directory, repository, digestHex };
+      return { image: undefined, digestHex, directory, place };
+    });
     assert.deepEqual(
-      uniqueDigests(wanted).map(({ digestHex }) => digestHex),
-      [a, b],
+      uniqueDigests(wanted).map(({ place }) => place.repository),
+      ['a', 'b'],
     );
   });
 });
