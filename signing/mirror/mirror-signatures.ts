@@ -41,7 +41,8 @@ export interface MirrorOptions {
     SignatureRepository,
     'location' | 'branch' | 'commit' | 'tree' | 'refresh'
   >;
-  readonly readRule: () => Promise<Pick<PushRule, 'subtree'>>;
+  /** What is published of the repository, and a name for its rules, which changes when they do. */
+  readonly readRule: () => Promise<Pick<PushRule, 'subtree'> & { readonly id: string }>;
   readonly reader: DirectoryReader;
   readonly layout: UpstreamLayout;
   /** Where the signatures of a manifest belong here, below what is published. */
@@ -91,6 +92,8 @@ export async function mirrorSignatures(
 class MirrorRun {
   readonly #options: MirrorOptions;
   #about: RepositoryReport;
+  /** The name of the rules that the repository was seen with last. */
+  #rules = '';
 
   constructor(options: MirrorOptions) {
     this.#options = options;
@@ -142,7 +145,8 @@ class MirrorRun {
     tasks: readonly Task[],
   ): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
     const { repository, readRule } = this.#options;
-    const { subtree } = await readRule();
+    const { subtree, id } = await readRule();
+    this.#rules = id;
     const paths = new Map(
       tasks.map(({ place }) => [joinSubtree(subtree, place.directory), place.directory]),
     );
@@ -161,7 +165,8 @@ class MirrorRun {
     const { memory, reader, reread } = this.#options;
     const before = memory.find(task.name);
     const now = reader.now.getTime();
-    if (before && isFresh(before, held, now, reread)) return 'fresh';
+    const isKnown = before && (before.rules === this.#rules || !before.signatures.includes(null));
+    if (isKnown && isFresh(before, held, now, reread)) return 'fresh';
     if (reader.upstream.isAway) return 'unasked';
     // What is not here any more has to be read, and not only asked about.
     const known = (before?.signatures ?? []).map((one) =>
@@ -217,6 +222,7 @@ class MirrorRun {
     memory.note(name, {
       readAt: isWhole ? now : null,
       triedAt: now,
+      rules: this.#rules,
       signatures: [
         ...reading.files.map(({ blob, etag }, at) =>
           blob !== undefined && all[at]?.isHere === true ? remember(blob, etag) : null,
