@@ -174,8 +174,8 @@ async function readImages(
     } catch (error) {
       registry.ending.throwIfAborted();
       if (!(error instanceof UsageError)) throw error;
-      const name = formatReference(image);
-      const message = error.message.includes(name) ? error.message : `${name}: ${error.message}`;
+      const named = formatReference(image);
+      const message = error.message.includes(named) ? error.message : `${named}: ${error.message}`;
       failures.push(new UsageError(message, error.hint, { cause: error }));
       return [];
     }

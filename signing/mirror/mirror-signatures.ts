@@ -145,8 +145,8 @@ class MirrorRun {
     tasks: readonly Task[],
   ): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
     const { repository, readRule } = this.#options;
-    const { subtree, id } = await readRule();
-    this.#rules = id;
+    const { subtree, id: rules } = await readRule();
+    this.#rules = rules;
     const paths = new Map(
       tasks.map(({ place }) => [joinSubtree(subtree, place.directory), place.directory]),
     );
