@@ -1,4 +1,5 @@
 // The rule of a signature repository that others push to as well: it may change between two attempts.
+import { createHash } from 'node:crypto';
 import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { PublishedLimits } from '../../signing/push/foresee-excess.ts';
@@ -22,6 +23,8 @@ export interface TreeRule {
 /** What is published of a signature repository, and what judges signatures for it. */
 export interface TargetRule extends PublishedLimits {
   readonly judge: PlacingJudge;
+  /** Names the content of the files that say so: another one once any of them has changed. */
+  readonly id: string;
 }
 
 /** The rule of the newest state that a repository was seen in, read again only when its files changed. */
@@ -31,21 +34,22 @@ export class TargetRules {
   readonly #readAgain: () => Promise<TreeRule>;
   #rule: TargetRule;
   #paths: readonly string[];
-  /** The tree that it was read from, and the object names of its files there. */
-  #tree: TipTree | undefined;
-  #ids = '';
+  /** The tree that it was read from. */
+  #tree: TipTree;
 
   private constructor(
     repository: Pick<SignatureRepository, 'tree'>,
     engines: Pick<Engines, 'openMessage'>,
     first: TreeRule,
     readAgain: () => Promise<TreeRule>,
+    id: string,
   ) {
     this.#repository = repository;
     this.#engines = engines;
     this.#readAgain = readAgain;
-    this.#rule = this.#toRule(first);
+    this.#rule = this.#toRule(first, id);
     this.#paths = first.paths;
+    this.#tree = repository.tree;
   }
 
   /** `first` is the rule of the state that is seen now; `readAgain` reads that of the newest. */
@@ -55,41 +59,35 @@ export class TargetRules {
     first: TreeRule,
     readAgain: () => Promise<TreeRule>,
   ): Promise<TargetRules> {
-    const rules = new TargetRules(repository, engines, first, readAgain);
-    await rules.#remember();
-    return rules;
+    const id = await nameContent(repository.tree, first.paths);
+    return new TargetRules(repository, engines, first, readAgain, id);
   }
 
   /** The same object until it changes. */
   async read(): Promise<TargetRule> {
     const { tree } = this.#repository;
     if (tree === this.#tree) return this.#rule;
-    if ((await listIds(tree, this.#paths)) !== this.#ids) {
+    if ((await nameContent(tree, this.#paths)) !== this.#rule.id) {
       const rule = await this.#readAgain();
-      this.#rule = this.#toRule(rule);
+      this.#rule = this.#toRule(rule, await nameContent(tree, rule.paths));
       this.#paths = rule.paths;
     }
-    await this.#remember();
+    this.#tree = tree;
     return this.#rule;
   }
 
-  async #remember(): Promise<void> {
-    const { tree } = this.#repository;
-    this.#ids = await listIds(tree, this.#paths);
-    this.#tree = tree;
-  }
-
-  #toRule({ settings, policy, limits }: TreeRule): TargetRule {
+  #toRule({ settings, policy, limits }: TreeRule, id: string): TargetRule {
     const { openMessage } = this.#engines;
     const expiryWarning = settings['expiry-warning'];
     const paths = toBudgets(settings);
     const judge = new PlacingJudge({ policy, openMessage, expiryWarning, paths });
-    return { subtree: settings.path, judge, limits };
+    return { subtree: settings.path, judge, limits, id };
   }
 }
 
 /** Directories have one name for all that is in them. */
-async function listIds(tree: TipTree, paths: readonly string[]): Promise<string> {
+async function nameContent(tree: TipTree, paths: readonly string[]): Promise<string> {
   const found = await tree.find(paths);
-  return JSON.stringify(paths.map((path) => [path, found.get(path)?.id ?? '']));
+  const names = paths.map((path) => [path, found.get(path)?.id ?? '']);
+  return createHash('sha256').update(JSON.stringify(names)).digest('base64url');
 }

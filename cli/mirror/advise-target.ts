@@ -60,5 +60,7 @@ export function formatScopes(renamings: readonly Renaming[], keyFiles: readonly 
     const signedIdentity = { type: 'remapIdentity', prefix: to, signedPrefix: from };
     return [...own, [to, { ...signers, signedIdentity }] as const];
   });
-  return new Document({ scopes: Object.fromEntries(scopes) }).toString({ lineWidth: 0 });
+  const document = { scopes: Object.fromEntries(scopes) };
+  // Aliases of YAML would have to be understood before they can be copied.
+  return new Document(document, { aliasDuplicateObjects: false }).toString({ lineWidth: 0 });
 }

@@ -131,16 +131,14 @@ function formatSummary({ report, leftOut, leftOutAs, passed, failures }: MirrorR
   const others = digests
     .flatMap(({ files }) => files)
     .filter(({ status }) => status === 'left-out').length;
-  const parts = [
-    ...Object.entries(COUNTED).flatMap(([status, words]) => {
-      const count = counts.get(status) ?? 0;
-      return count > 0 ? [`${count} ${words}`] : [];
-    }),
-    ...(failures.length > 0
-      ? [`${countOf(failures.length, 'image')} not found at the registry`]
-      : []),
-  ];
+  const parts = Object.entries(COUNTED).flatMap(([status, words]) => {
+    const count = counts.get(status) ?? 0;
+    return count > 0 ? [`${count} ${words}`] : [];
+  });
   const notes = [
+    ...(failures.length > 0
+      ? [`not read at the registry: ${countOf(failures.length, 'image')}`]
+      : []),
     ...(others > 0 ? [`left out: ${countOf(others, 'signature')} for names not taken here`] : []),
     ...(leftOut > 0 ? [`${leftOutAs}: ${countOf(leftOut, 'image')}`] : []),
     ...(passed > 0 ? [`without a manifest: ${countOf(passed, 'entry', 'entries')}`] : []),

@@ -27,8 +27,8 @@ export interface DigestList {
 }
 
 const DIGEST = /^sha256:([0-9a-f]{64})$/;
-/** Between the two sides of a line of oc-mirror's mapping.txt. */
-const MAPPED = /=(?=(?:docker|file):\/\/)/;
+/** Between the two sides of a line of a mapping.txt; no name of an image has it. */
+const MAPPED = '=';
 /** What docker puts before the names of images in pods. */
 const PULLABLE = /^docker-pullable:\/\//;
 const HINT =
@@ -56,8 +56,8 @@ export function parseDigestList(text: string, place: string): DigestList {
 
 /** Undefined where it is not understood, empty where it names no manifest. */
 function readLine(line: string): readonly ListedDigest[] | undefined {
-  const [from = '', to, ...more] = line.split(MAPPED);
-  if (to !== undefined) return more.length > 0 ? undefined : readMapping(from, to);
+  const middle = line.indexOf(MAPPED);
+  if (middle >= 0) return readMapping(line.slice(0, middle), line.slice(middle + 1));
   const words = line.split(/\s+/);
   const [first = '', second = ''] = words;
   const [, digestHex] = DIGEST.exec(first) ?? [];
@@ -71,6 +71,7 @@ function readLine(line: string): readonly ListedDigest[] | undefined {
   return good.length === found.length ? good : undefined;
 }
 
+/** oc-mirror v2 writes transports; v1, `oc adm catalog mirror` and `oc image mirror` write names alone. */
 function readMapping(from: string, to: string): readonly ListedDigest[] | undefined {
   const image = parseDockerReference(withoutTransport(from));
   if (!image) return undefined;

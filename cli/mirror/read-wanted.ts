@@ -74,8 +74,22 @@ export async function readWanted(
   };
 }
 
-/** `place` is the file for people. */
+/**
+ * `place` is the file for people.
+ * @throws UsageError also for an empty list, as what should have written it may have failed
+ */
 async function readList(
+  option: '--digests' | '--images',
+  file: string,
+  io: ProcessIo,
+): Promise<{ readonly text: string; readonly place: string }> {
+  const list = await readText(option, file, io);
+  if (listLines(list.text).length > 0) return list;
+  const hint = 'look whether what writes it has failed; # begins a comment';
+  throw new UsageError(`${option}: ${list.place} names none`, hint);
+}
+
+async function readText(
   option: '--digests' | '--images',
   file: string,
   { stdin }: ProcessIo,
@@ -138,7 +152,8 @@ async function readImages(
     } catch (error) {
       registry.ending.throwIfAborted();
       if (!(error instanceof UsageError)) throw error;
-      const message = `${formatReference(image)}: ${error.message}`;
+      const named = formatReference(image);
+      const message = error.message.includes(named) ? error.message : `${named}: ${error.message}`;
       failures.push(new UsageError(message, error.hint, { cause: error }));
       return [];
     }

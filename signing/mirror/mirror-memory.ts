@@ -15,6 +15,8 @@ const remembered = z.strictObject({
   /** When all of it was read last, to the 404 behind it; null for never. Milliseconds since 1970. */
   readAt: z.number().nullable(),
   triedAt: z.number(),
+  /** Names the rules of the repository by which something was left out, or could have been. */
+  rules: z.string().max(100),
   /** By numbers, from 1; null for what was not taken. */
   signatures: z.array(rememberedSignature.nullable()).max(127),
 });

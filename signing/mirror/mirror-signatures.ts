@@ -30,7 +30,8 @@ export interface MirrorOptions {
     SignatureRepository,
     'location' | 'branch' | 'commit' | 'tree' | 'refresh'
   >;
-  readonly readRule: () => Promise<Pick<PushRule, 'subtree'>>;
+  /** What is published of the repository, and a name for its rules, which changes when they do. */
+  readonly readRule: () => Promise<Pick<PushRule, 'subtree'> & { readonly id: string }>;
   readonly reader: DirectoryReader;
   /** Hands signatures to the repository, or says what would become of them. */
   readonly push: (candidates: readonly Candidate[]) => Promise<PushReport>;
@@ -74,6 +75,8 @@ export async function mirrorSignatures(
 class MirrorRun {
   readonly #options: MirrorOptions;
   #about: RepositoryReport;
+  /** The name of the rules that the repository was seen with last. */
+  #rules = '';
 
   constructor(options: MirrorOptions) {
     this.#options = options;
@@ -124,7 +127,8 @@ class MirrorRun {
     tasks: readonly Task[],
   ): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
     const { repository, readRule } = this.#options;
-    const { subtree } = await readRule();
+    const { subtree, id: rules } = await readRule();
+    this.#rules = rules;
     const paths = new Map(
       tasks.map(({ wanted: { place } }) => [
         joinSubtree(subtree, place.directory),
@@ -146,7 +150,8 @@ class MirrorRun {
     const { memory, reader, reread } = this.#options;
     const before = memory.find(task.name);
     const now = reader.now.getTime();
-    if (before && isFresh(before, held, now, reread)) return 'fresh';
+    const isKnown = before && (before.rules === this.#rules || !before.signatures.includes(null));
+    if (isKnown && isFresh(before, held, now, reread)) return 'fresh';
     if (reader.upstream.isAway) return 'unasked';
     // What is not here any more has to be read, and not only asked about.
     const known = (before?.signatures ?? []).map((one) =>
@@ -205,6 +210,7 @@ class MirrorRun {
     memory.note(name, {
       readAt: isWhole ? now : null,
       triedAt: now,
+      rules: this.#rules,
       signatures: rememberAll(
         reading,
         all.map(({ isHere }) => isHere),

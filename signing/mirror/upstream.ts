@@ -43,8 +43,8 @@ const TRIES = 7;
 const MOST_SILENT = 3;
 /** Behind the end of a pause. Milliseconds. */
 const MOST_LATE = 500;
-/** By these a store says that it may answer another time. */
-const BUSY: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** By these, and by all from 500 on, a store says that it may answer another time. */
+const BUSY: ReadonlySet<number> = new Set([408, 425, 429]);
 /** What comes in place of a signature where somebody else answers, or something broke on the way. */
 const NO_SIGNATURE: ReadonlySet<string> = new Set(['html', 'bare-json', 'empty', 'unknown-format']);
 
@@ -128,7 +128,7 @@ export class Upstream {
       this.#notBefore = Math.max(this.#notBefore, performance.now() + wait);
     }
     // 403 is what some stores say of a file that they do not have, and others to who asks too often.
-    return BUSY.has(status) || (status === 403 && wait !== undefined)
+    return status >= 500 || BUSY.has(status) || (status === 403 && wait !== undefined)
       ? { kind: 'again', message }
       : doubtful(message);
   }

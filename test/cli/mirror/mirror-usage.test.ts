@@ -22,7 +22,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'the command line of mirror', () => {
   async function mirror(
     without: readonly string[] = [],
     more: readonly string[] = [],
-    input = '',
+    input = `${UPSTREAM}/app@${randomDigest()}\n`,
   ): Promise<{ code: number | null; stdout: string; stderr: string }> {
     const options = {
       '--from': world.url,
@@ -85,6 +85,12 @@ describeWith(['gpg', 'gpgv', 'git'], 'the command line of mirror', () => {
     assert.match(stderr, /does not say of which image it is\nhint: write IMAGE@sha256/);
   });
 
+  it('does not take an empty list for nothing to do', async () => {
+    const { code, stdout, stderr } = await mirror([], [], '# none\n');
+    assert.deepEqual([code, stdout], [2, ''], stderr);
+    assert.match(stderr, /--digests: standard input names none\nhint: look whether what writes it/);
+  });
+
   it('does not believe another server than the status listener', async () => {
     world.plant = (_request, response) => response.writeHead(200).end('<html></html>');
     const { code, stderr } = await mirror([], ['--from-refused', world.url]);
@@ -113,6 +119,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'the command line of mirror', () => {
         signedIdentity: { type: 'remapIdentity', prefix: LOCAL, signedPrefix: UPSTREAM },
       },
     });
+    assert.doesNotMatch(advice, /[&*]/);
     // Whoever follows it gets the signature.
     await world.remote.publish({ 'lookaside.yaml': advice });
     const again = await mirror([], [], `${UPSTREAM}/app@${digest}\n`);

@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { MirrorWorld, UPSTREAM, blobsOf } from '../../kit/push/mirror-world.ts';
+import {
+  LOCAL,
+  MIRROR_CONFIG,
+  MirrorWorld,
+  UPSTREAM,
+  blobsOf,
+} from '../../kit/push/mirror-world.ts';
 import { randomDigest } from '../../kit/push/push-world.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -58,6 +64,7 @@ const ODD: readonly (readonly [
   ['JSON with 200', end(200, '{"error":"none"}'), /^200 for .*, but /, false],
   ['nothing with 200', end(200), /^200 for .*, but .*0 bytes/, false],
   ['500', end(500), /^500 for /, true],
+  ['520, as a cache says it of a store behind it', end(520), /^520 for /, true],
   ['a connection that is cut', cut, /for vendor\/app@sha256=/, true],
   ['a connection that is closed', (response) => void response.destroy(), / for vendor/, true],
 ];
@@ -118,6 +125,33 @@ describeWith(['gpg', 'gpgv', 'git'], 'a mirror', () => {
     assert.deepEqual([third.code, third.told.manifests[0]?.status], [0, 'new']);
     assert.equal(world.asked.length, 3);
     assert.deepEqual((await world.mirrored()).get(here('app', digest)), blobsOf(one, two));
+  });
+
+  it('takes what it left out as soon as the rules of the repository take it', async () => {
+    const digest = randomDigest();
+    const identity = 'access.example/vendor/app:1.0';
+    const one = await world.plantSignature('vendor/app', digest, 1);
+    const two = await world.plantSignature('vendor/app', digest, 2, { identity });
+    const first = await run([image('app', digest)]);
+    assert.deepEqual(
+      first.told.manifests[0]?.signatures.map(({ status }) => status),
+      ['new', 'left-out'],
+    );
+    world.asked.length = 0;
+    await run([image('app', digest)]);
+    assert.deepEqual(world.asked, []);
+    const remap = `{type: remapIdentity, prefix: ${LOCAL}, signedPrefix: access.example/vendor}`;
+    const more = `  ${LOCAL}/app:\n    keys: keys/vendor.asc\n    signedIdentity: ${remap}\n`;
+    await world.remote.git('pull', '--quiet', '--ff-only', 'origin', 'main');
+    await world.remote.publish({ 'lookaside.yaml': MIRROR_CONFIG + more });
+    try {
+      const { code, told } = await run([image('app', digest)]);
+      assert.deepEqual([code, told.manifests[0]?.status], [0, 'new']);
+      assert.deepEqual((await world.mirrored()).get(here('app', digest)), blobsOf(one, two));
+    } finally {
+      await world.remote.git('pull', '--quiet', '--ff-only', 'origin', 'main');
+      await world.remote.publish({ 'lookaside.yaml': MIRROR_CONFIG });
+    }
   });
 
   it('reads what is not here any more, whatever it remembers', async () => {

@@ -45,6 +45,11 @@ describe('a list of digests', () => {
       `docker://q.example/a@${A}=docker://m.example/x/a:1\ndocker://q.example/b@${B}=file://b\n`,
       [`q.example/a@${A} ${A} m.example/x/a:1`, `q.example/b@${B} ${B}`],
     ],
+    [
+      'a mapping of oc-mirror v1, to a registry and to a disk',
+      `q.example/a@${A}=m.example:5000/x/a:1\nq.example/b@${B}=file://b=c:1\n`,
+      [`q.example/a@${A} ${A} m.example:5000/x/a:1`, `q.example/b@${B} ${B}`],
+    ],
     ['pods', JSON.stringify({ items: [POD(`q.example/a@${A}`)] }), [`q.example/a@${A} ${A}`]],
     [
       'one pod',
@@ -90,6 +95,8 @@ describe('a list of digests', () => {
     ['half a digest', `${A}\nq.example/a@sha256:abc`, /list:2: expected an image/],
     ['upper case', `sha256:${'A'.repeat(64)}`, /list:1: expected/],
     ['another algorithm', `q.example/a@sha512:${'a'.repeat(128)}`, /list:1: expected/],
+    ['a mapping to nowhere', `q.example/a@${A}=`, /list:1: expected/],
+    ['a directory of a store', `q.example/a@sha256=${'a'.repeat(64)}`, /list:1: expected/],
     ['a third side', `docker://q.example/a@${A}=docker://b/c=docker://d/e`, /list:1: expected/],
     ['a web page', '<html>', /list:1: expected/],
     ['commands of a terminal', '\u001b[2J', /list:1: expected an image .* got "\\u001b\[2J"/],
