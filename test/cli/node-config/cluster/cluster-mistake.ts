@@ -96,12 +96,29 @@ export function editOurPolicy(
   });
 }
 
+/** What `--merge` makes of a policy of the operator's. */
+export function mergeIntoOurs(
+  cluster: MadeCluster,
+  pool: string,
+  docker: Record<string, object>,
+  byDefault: object = [{ type: 'reject' }],
+): void {
+  const merge = (text: string): string => {
+    const policy = JSON.parse(text);
+    Object.assign(policy, { default: byDefault });
+    policy.transports.docker = { ...docker, ...policy.transports.docker };
+    return JSON.stringify(policy);
+  };
+  editOurs(cluster, POLICY, merge, pool);
+}
+
 export function editOurs(
   cluster: MadeCluster,
   path: string,
   change: (text: string) => string,
+  pool = 'worker',
 ): void {
-  changeOurFiles(findOurs(cluster, 'worker'), (file) => {
+  changeOurFiles(findOurs(cluster, pool), (file) => {
     if (file.path !== path) return file;
     const [, data = ''] = (file.contents?.source ?? '').split('base64,');
     return toIgnitionFile(path, change(Buffer.from(data, 'base64').toString()));

@@ -16,6 +16,7 @@ import {
   findOurs,
   changeOurFiles,
   editOurPolicy,
+  mergeIntoOurs,
   editOurs,
 } from './cluster-mistake.ts';
 import { TEAM } from './use-cluster.ts';
@@ -124,6 +125,23 @@ export const CONFIG_MISTAKES: readonly ClusterMistake[] = [
     },
   },
   {
+    title: 'a registry that is no longer allowed and that our policy still accepts',
+    finds: ['operator-rules-lost fault worker'],
+    exit: 1,
+    says: /or weaker ones, for "docker\.io"$/m,
+    worker: true,
+    plant(cluster) {
+      cluster.image.spec.registrySources = { allowedRegistries: ['quay.io'] };
+      const now = { 'quay.io': ACCEPT };
+      const before = { ...now, 'docker.io': ACCEPT };
+      for (const pool of ['master', 'worker']) {
+        mergeIntoOurs(cluster, pool, pool === 'master' ? now : before);
+      }
+      generatePolicy(cluster, policyOf(now, [{ type: 'reject' }]));
+      cluster.settle();
+    },
+  },
+  {
     title: 'a ClusterImagePolicy that our policy undoes',
     finds: ['operator-rules-lost fault master', 'operator-rules-lost fault worker'],
     exit: 1,
@@ -157,6 +175,53 @@ export const CONFIG_MISTAKES: readonly ClusterMistake[] = [
     worker: true,
     plant(cluster) {
       cluster.others.push(toImagePolicy('ImagePolicy', 'mine', 'shop'));
+    },
+  },
+  {
+    title: 'an ImagePolicy whose only scope a ClusterImagePolicy has taken',
+    finds: [],
+    exit: 0,
+    worker: true,
+    plant(cluster) {
+      cluster.others.push(
+        toImagePolicy('ImagePolicy', 'mine', 'shop'),
+        toImagePolicy('ClusterImagePolicy', 'others', undefined),
+      );
+      const rules = { 'quay.io/others': SIGSTORE };
+      for (const pool of ['master', 'worker']) mergeIntoOurs(cluster, pool, rules, ACCEPT);
+      generatePolicy(cluster, policyOf(rules));
+      cluster.settle();
+    },
+  },
+  {
+    title: 'CRI-O that is told to go by another policy, which accepts everything',
+    finds: ['crio-policy fault worker'],
+    exit: 1,
+    says: /signature_policy = "\/etc\/crio\/open\.json" in etc\/crio\/crio\.conf\.d\/99-open\.conf/,
+    worker: false,
+    plant(cluster) {
+      cluster.put(
+        toMachineConfig('50-crio', 'worker', [
+          toIgnitionFile('/etc/crio/open.json', policyOf({})),
+          toIgnitionFile(
+            '/etc/crio/crio.conf.d/99-open.conf',
+            '[crio.image]\nsignature_policy = "/etc/crio/open.json"\n',
+          ),
+        ]),
+      );
+      cluster.settle();
+    },
+  },
+  {
+    title: "a policy.json in root's home, which CRI-O prefers",
+    finds: ['user-policy-hides fault worker'],
+    exit: 1,
+    says: /policy-scope-missing/,
+    worker: false,
+    plant(cluster) {
+      const file = toIgnitionFile('/root/.config/containers/policy.json', policyOf({}));
+      cluster.put(toMachineConfig('50-root', 'worker', [file]));
+      cluster.settle();
     },
   },
   {
