@@ -50,9 +50,10 @@ export async function inspectPoolFiles(view: PoolView): Promise<readonly Cluster
     ),
     ...overridden.findings,
     ...(missing ? [missing] : []),
-    ...rest.map((finding) =>
-      toClusterFinding(finding, pool.name, files.merged.get(finding.path)?.from),
-    ),
+    ...rest.map((finding) => ({
+      ...toClusterFinding(finding, pool.name, files.merged.get(finding.path)?.from),
+      ...(isOfSigstore(finding) && { hint: SIGSTORE_HINT }),
+    })),
     ...judgement.unknown.map((finding) => ({
       ...toClusterFinding(finding, pool.name, files.merged.get(POLICY_PATH)?.from),
       severity: 'unknown' as const,
@@ -63,6 +64,15 @@ export async function inspectPoolFiles(view: PoolView): Promise<readonly Cluster
     ...inspectOperatorRules(view),
     ...(missing ? [] : inspectName(view)),
   ];
+}
+
+/** What the operator writes into registries.d, with the scopes of image policies and their mirrors. */
+const SIGSTORE_FILE = 'sigstore-registries.yaml';
+/** Nobody can edit what the operator writes again. */
+const SIGSTORE_HINT = `The operator writes ${SIGSTORE_FILE} for each ClusterImagePolicy and ImagePolicy: take the scope out of that object, or out of \`--scope\`.`;
+
+function isOfSigstore({ code, path, message }: NodeFinding): boolean {
+  return code === 'duplicate-scope' && `${path} ${message}`.includes(SIGSTORE_FILE);
 }
 
 function hasFault(findings: readonly { readonly severity: string }[]): boolean {

@@ -24,6 +24,8 @@ export interface ClusterMistake {
   readonly exit: 0 | 1 | 2;
   /** Is in one of the messages. */
   readonly says?: RegExp;
+  /** Is in one of the hints. */
+  readonly hints?: RegExp;
   readonly args?: readonly string[];
   /** Changes a good cluster. */
   readonly plant: (cluster: MadeCluster, manifests: Manifests) => unknown;

@@ -128,6 +128,7 @@ export const CONFIG_MISTAKES: readonly ClusterMistake[] = [
     title: 'a registry that is no longer allowed and that our policy still accepts',
     finds: ['operator-rules-lost fault worker'],
     exit: 1,
+    hints: /oc get machineconfig 99-worker-generated-registries -o/,
     says: /or weaker ones, for "docker\.io"$/m,
     worker: true,
     plant(cluster) {
@@ -175,6 +176,24 @@ export const CONFIG_MISTAKES: readonly ClusterMistake[] = [
     worker: true,
     plant(cluster) {
       cluster.others.push(toImagePolicy('ImagePolicy', 'mine', 'shop'));
+    },
+  },
+  {
+    title:
+      'a ClusterImagePolicy for our own scope, which the operator writes into registries.d too',
+    finds: ['duplicate-scope fault worker'],
+    exit: 1,
+    says: /got it in etc\/containers\/registries\.d\/lookaside\.yaml too/,
+    hints: /take the scope out of that object/,
+    worker: false,
+    plant(cluster) {
+      cluster.others.push(toImagePolicy('ClusterImagePolicy', 'team', undefined));
+      const sections = `docker:\n  ${TEAM}:\n    use-sigstore-attachments: true\n`;
+      const config = toMachineConfig('99-worker-generated-registries', 'worker', [
+        toIgnitionFile('/etc/containers/registries.d/sigstore-registries.yaml', sections),
+      ]);
+      cluster.put(config);
+      cluster.settle();
     },
   },
   {

@@ -91,6 +91,7 @@ export const ROLLOUT_MISTAKES: readonly ClusterMistake[] = [
     finds: ['node-degraded fault worker'],
     exit: 1,
     says: /content mismatch/,
+    hints: /oc debug node\/worker-0 -- chroot/,
     worker: null,
     plant(cluster) {
       const [node] = cluster.nodesOf('worker');
