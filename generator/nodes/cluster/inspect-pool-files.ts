@@ -50,10 +50,9 @@ export async function inspectPoolFiles(view: PoolView): Promise<readonly Cluster
     ),
     ...overridden.findings,
     ...(missing ? [missing] : []),
-    ...rest.map((finding) => ({
-      ...toClusterFinding(finding, pool.name, files.merged.get(finding.path)?.from),
-      ...(isOfSigstore(finding) && { hint: SIGSTORE_HINT }),
-    })),
+    ...rest.map((finding) =>
+      toClusterFinding(withOwnHint(finding), pool.name, files.merged.get(finding.path)?.from),
+    ),
     ...judgement.unknown.map((finding) => ({
       ...toClusterFinding(finding, pool.name, files.merged.get(POLICY_PATH)?.from),
       severity: 'unknown' as const,
@@ -71,8 +70,10 @@ const SIGSTORE_FILE = 'sigstore-registries.yaml';
 /** Nobody can edit what the operator writes again. */
 const SIGSTORE_HINT = `The operator writes ${SIGSTORE_FILE} for each ClusterImagePolicy and ImagePolicy: take the scope out of that object, or out of \`--scope\`.`;
 
-function isOfSigstore({ code, path, message }: NodeFinding): boolean {
-  return code === 'duplicate-scope' && `${path} ${message}`.includes(SIGSTORE_FILE);
+function withOwnHint(finding: NodeFinding): NodeFinding {
+  const { code, path, message } = finding;
+  const isOfSigstore = code === 'duplicate-scope' && `${path} ${message}`.includes(SIGSTORE_FILE);
+  return isOfSigstore ? { ...finding, hint: SIGSTORE_HINT } : finding;
 }
 
 function hasFault(findings: readonly { readonly severity: string }[]): boolean {

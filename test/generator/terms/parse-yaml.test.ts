@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { YamlTextError, parseYaml } from '../../../generator/terms/parse-yaml.ts';
 
 const LEVELS = 20_000;
