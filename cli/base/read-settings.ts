@@ -17,7 +17,6 @@ import { findStateHome } from '../../generator/system/find-home.ts';
 import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { suggest } from '../../generator/terms/text.ts';
-import { isYamlTooDeep } from '../../generator/terms/yaml-depth.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -143,12 +142,12 @@ async function readDocument(file: string): Promise<Readonly<Record<string, unkno
   const bytes = await readBounded(file, MOST_TEXT_BYTES).catch((cause: unknown) => {
     throw explain(cause, `name it with --config or ${variableOf(CONFIG)}`);
   });
-  const { parse } = await import('yaml');
+  const { parseYaml } = await import('../../generator/terms/parse-yaml.ts');
   let document: unknown;
   try {
-    const text = bytes.toString();
-    if (isYamlTooDeep(text)) throw new Error('it is nested too deeply');
-    document = parse(text);
+    const documents = parseYaml(bytes.toString());
+    if (documents.length > 1) throw new Error('it holds several documents of YAML');
+    [document] = documents;
   } catch (cause) {
     throw explain(cause, 'it must be YAML with one option a line, for example `poll: 5m`');
   }

@@ -1,16 +1,13 @@
 // The text that `oc get … -o json` or `-o yaml` printed, one after the other or all in one, as objects.
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { messageOf } from '../../terms/errors.ts';
 import { formatBytes, toLine } from '../../terms/text.ts';
-import { isYamlTooDeep } from '../../terms/yaml-depth.ts';
+import { parseYaml } from '../../terms/parse-yaml.ts';
 
 /** YAML takes much longer to read than JSON, and more memory. UTF-16 code units. */
 const MAX_YAML_LENGTH = 16 * 1024 * 1024;
 /** Lists of lists of lists are nobody's. */
 const MAX_LISTS_DEEP = 8;
-/** Each may stand for all that an anchor names. */
-const MAX_ALIASES = 100;
 
 /** Text that holds no objects of a cluster; the message says what is wrong. */
 export class ClusterFileError extends Error {
@@ -133,18 +130,11 @@ function parseYamlDocuments(text: string): readonly unknown[] {
     const most = formatBytes(MAX_YAML_LENGTH);
     throw new ClusterFileError(`expected at most ${most} of YAML, got more: print JSON instead`);
   }
-  if (isYamlTooDeep(text)) {
-    throw new ClusterFileError('expected JSON or YAML, got YAML that is nested too deeply');
-  }
   try {
-    const documents = parseAllDocuments(text, { logLevel: 'silent' });
-    const all = 'empty' in documents ? [] : documents;
-    const [fault] = all.flatMap(({ errors }) => errors);
-    if (fault) throw fault;
-    return all.map((document): unknown => document.toJS({ maxAliasCount: MAX_ALIASES }));
+    return parseYaml(text);
   } catch (cause) {
-    const [line = ''] = messageOf(cause).split('\n', 1);
-    throw new ClusterFileError(`expected JSON or YAML, got text that is neither: ${toLine(line)}`, {
+    const reason = toLine(messageOf(cause));
+    throw new ClusterFileError(`expected JSON or YAML, got text that is neither: ${reason}`, {
       cause,
     });
   }

@@ -3,6 +3,10 @@
 import { toLine } from '../../terms/text.ts';
 import { type NodeFinding, type NodeFindingCode, NODE_FINDINGS } from '../check/finding.ts';
 
+/** Of the MachineConfig that stands for GENERATED; the operator writes files in base64. */
+const TAKE_POLICY =
+  '`oc get machineconfig GENERATED -o jsonpath=\'{.spec.config.storage.files[?(@.path=="/etc/containers/policy.json")].contents.source}\' | sed "s/^[^,]*,//" | base64 -d > policy.json`';
+
 /**
  * Every code with its cause and its cure, in the order in which people have to act: what cannot be said,
  * what stops the operator, what it would lay out, what has not reached the nodes. Those of the files
@@ -66,17 +70,22 @@ export const CLUSTER_FINDINGS = {
   'operator-policy-wins': {
     cause:
       'The policy.json that the operator generates comes after the one that asks for signatures: verification is off.',
-    cure: 'Write the MachineConfig again with `lookaside node-config --merge`, apply it, and delete the one that loses.',
+    cure: `Take the operator's policy.json (${TAKE_POLICY}), write the MachineConfig again with \`lookaside node-config --merge policy.json\`, apply it, and delete the one that loses.`,
   },
   'other-config-wins': {
     cause:
       'Another MachineConfig with the same file comes after the one that asks for signatures: verification is off.',
     cure: 'Delete the MachineConfig that wins, or remove the file from it.',
   },
+  'crio-policy': {
+    cause:
+      'A MachineConfig tells CRI-O to go by another file than /etc/containers/policy.json, and that one does not ask for the signatures: verification is off.',
+    cure: 'Remove `signature_policy` from the file of CRI-O that the message names.',
+  },
   'operator-rules-lost': {
     cause:
-      'The policy.json that wins lacks rules that the operator generates: allowed or blocked registries, or a ClusterImagePolicy, are silently off.',
-    cure: 'Merge the policy.json of the generated MachineConfig with `--merge`, and apply the result.',
+      'The policy.json that wins lacks rules that the operator generates, or has scopes that undo them: allowed or blocked registries, or a ClusterImagePolicy, are silently off.',
+    cure: `Take the operator's policy.json (${TAKE_POLICY}), write the MachineConfig again with \`--merge policy.json\`, and apply it.`,
   },
   'namespace-policy': {
     cause:

@@ -16,6 +16,7 @@ import {
   comesBeforeGenerated,
   findLostRules,
   isGeneratedRegistries,
+  listOwnPolicies,
   nameReasons,
 } from './operator-policy.ts';
 import type { PoolFiles } from './pool-files.ts';
@@ -50,17 +51,29 @@ export async function inspectPoolFiles(view: PoolView): Promise<readonly Cluster
     ...overridden.findings,
     ...(missing ? [missing] : []),
     ...rest.map((finding) =>
-      toClusterFinding(finding, pool.name, files.merged.get(finding.path)?.from),
+      toClusterFinding(withOwnHint(finding), pool.name, files.merged.get(finding.path)?.from),
     ),
     ...judgement.unknown.map((finding) => ({
       ...toClusterFinding(finding, pool.name, files.merged.get(POLICY_PATH)?.from),
       severity: 'unknown' as const,
       hint: 'The file may come with the operating system: check a node with `--check`.',
     })),
+    ...inspectCrio(view, judgement),
     ...inspectNamespaces(view, judgement),
     ...inspectOperatorRules(view),
     ...(missing ? [] : inspectName(view)),
   ];
+}
+
+/** What the operator writes into registries.d, with the scopes of image policies and their mirrors. */
+const SIGSTORE_FILE = 'sigstore-registries.yaml';
+/** Nobody can edit what the operator writes again. */
+const SIGSTORE_HINT = `The operator writes ${SIGSTORE_FILE} for each ClusterImagePolicy and ImagePolicy: take the scope out of that object, or out of \`--scope\`.`;
+
+function withOwnHint(finding: NodeFinding): NodeFinding {
+  const { code, path, message } = finding;
+  const isOfSigstore = code === 'duplicate-scope' && `${path} ${message}`.includes(SIGSTORE_FILE);
+  return isOfSigstore ? { ...finding, hint: SIGSTORE_HINT } : finding;
 }
 
 function hasFault(findings: readonly { readonly severity: string }[]): boolean {
@@ -124,6 +137,7 @@ function describeWinner(
       pool: pool.name,
       machineConfig: from,
       path,
+      ...(isOperator && { hint: nameInHint('operator-policy-wins', from) }),
       // Nobody can delete what the operator makes again.
       ...(isTemplate(from) && { hint: CLUSTER_FINDINGS['early-name'].cure }),
     },
@@ -186,6 +200,16 @@ async function findMissing(view: PoolView): Promise<ClusterFinding | undefined> 
   return createClusterFinding('config-missing', message, { pool: pool.name });
 }
 
+/** Another file in place of policy.json, which does not ask for the same. */
+function inspectCrio({ pool, files }: PoolView, { crio }: Judgement): readonly ClusterFinding[] {
+  const [fault] = crio?.faults ?? [];
+  if (!crio || !fault) return [];
+  const message = `expected CRI-O to go by ${POLICY_PATH}, got signature_policy = ${JSON.stringify(crio.policy)} in ${crio.config}: ${fault.message}`;
+  const machineConfig = files.merged.get(crio.config)?.from;
+  const particulars = { pool: pool.name, machineConfig, path: crio.config };
+  return [createClusterFinding('crio-policy', message, particulars)];
+}
+
 function inspectNamespaces(
   { pool, cluster, files }: PoolView,
   { namespaces }: Judgement,
@@ -198,8 +222,7 @@ function inspectNamespaces(
     return [createClusterFinding('namespace-policy', message, particulars)];
   });
   const known = new Set(namespaces.map(({ namespace }) => namespace));
-  const coming = new Set(cluster.imagePolicies.map(({ namespace }) => namespace));
-  const expected = [...coming].filter((namespace) => !known.has(namespace));
+  const expected = listOwnPolicies(cluster).filter((namespace) => !known.has(namespace));
   return [
     ...there,
     ...expected.map((namespace) => {
@@ -229,9 +252,23 @@ function inspectOperatorRules(view: PoolView): readonly ClusterFinding[] {
   const names = lost.map(({ scope }) => (scope === '' ? 'the default' : JSON.stringify(scope)));
   const reasons = nameReasons(cluster);
   const why = reasons === '' ? '' : ` (${reasons})`;
-  const message = `expected the rules of ${loser}${why} in the policy.json of ${winner.from}, got none for ${names.join(', ')}`;
-  const about = { pool: pool.name, machineConfig: winner.from, path: POLICY_PATH };
-  return [createClusterFinding('operator-rules-lost', message, { ...about, severity })];
+  const message = `expected the rules of ${loser}${why} in the policy.json of ${winner.from}, got none, or weaker ones, for ${names.join(', ')}`;
+  const particulars = {
+    pool: pool.name,
+    machineConfig: winner.from,
+    path: POLICY_PATH,
+    severity,
+    hint: nameInHint('operator-rules-lost', loser),
+  };
+  return [createClusterFinding('operator-rules-lost', message, particulars)];
+}
+
+/** A cure whose command takes the policy out of a MachineConfig of the operator's. */
+function nameInHint(
+  code: 'operator-policy-wins' | 'operator-rules-lost',
+  generated: string,
+): string {
+  return CLUSTER_FINDINGS[code].cure.replace('GENERATED', generated);
 }
 
 function readText(judge: FileJudge, files: EffectiveFiles): string {

@@ -1,7 +1,7 @@
 // How far the config of a pool has come: rendered, taken over by nodes, or kept back by a pause or a fault.
 import { type ClusterFinding, createClusterFinding } from './cluster-finding.ts';
 import type { ClusterNode, Pool } from './cluster-objects.ts';
-import { type FileJudge, type Judgement, verifies } from './judge-files.ts';
+import { type FileJudge, type Judgement, listFaults, verifies } from './judge-files.ts';
 import type { MergedFiles } from './merge-machine-configs.ts';
 import type { RenderedConfig, RenderedConfigs } from './pool-files.ts';
 
@@ -107,18 +107,31 @@ function createMissing(name: string, pool: Pool, what: string): ClusterFinding {
   return createClusterFinding('rendered-missing', message, particulars);
 }
 
-function firstFault({ findings, namespaces }: Judgement): string {
-  const all = [...findings, ...namespaces.flatMap(({ faults }) => faults)];
-  return all.find(({ severity }) => severity === 'fault')?.message ?? 'other files';
+function firstFault(judgement: Judgement): string {
+  return listFaults(judgement)[0]?.message ?? 'other files';
+}
+
+/** What the daemon says of a node on which somebody has changed a file (pkg/daemon/daemon.go). */
+const DRIFT = 'unexpected on-disk state';
+const DRIFT_HINT =
+  'Somebody has changed a file on the node: look at it with `--check`. This has the files written again, and reboots the node: `oc debug node/NODE -- chroot /host touch /run/machine-config-daemon-force`.';
+
+function hasDrifted({ state, reason }: ClusterNode): boolean {
+  return FAILED.has(state) && reason.includes(DRIFT);
 }
 
 /** What the pool says of itself, where none of its nodes says it better. */
 function inspectDegraded({ pool, nodes }: RolloutView): readonly ClusterFinding[] {
   const failed = (nodes ?? []).filter(({ state }) => FAILED.has(state));
-  const fromNodes = failed.map(({ name, state, reason }) => {
+  const fromNodes = failed.map((node) => {
+    const { name, state, reason } = node;
     const why = reason === '' ? '' : `: ${reason}`;
     const message = `expected ${name} to be Done, got ${state}${why}`;
-    return createClusterFinding('node-degraded', message, { pool: pool.name, node: name });
+    return createClusterFinding('node-degraded', message, {
+      pool: pool.name,
+      node: name,
+      ...(hasDrifted(node) && { hint: DRIFT_HINT.replace('NODE', name) }),
+    });
   });
   const conditions = (pool.status?.conditions ?? []).filter(
     ({ type, status }) => type.endsWith('Degraded') && status === 'True',
@@ -167,8 +180,10 @@ async function inspectNodes(
       findings.push(createMissing(config, pool, `${nameNodes(names)} has`));
     else if (fault !== undefined) findings.push(createBehind(pool, names, config, fault));
   }
-  const isWhole = nodes.length >= (pool.status?.machineCount ?? 0);
-  return { verifies: combine(isWhole ? results : [...results, undefined]), findings };
+  // Whether its files do what its config says, nobody knows of a node that was changed.
+  const isKnown =
+    nodes.length >= (pool.status?.machineCount ?? 0) && !nodes.some((node) => hasDrifted(node));
+  return { verifies: combine(isKnown ? results : [...results, undefined]), findings };
 }
 
 /** Whoever asks for some nodes only is not told of the others. */

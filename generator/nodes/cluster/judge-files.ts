@@ -21,6 +21,12 @@ const REGISTRIES_PATH = `${SYSTEM_DIRECTORY}/registries.d`;
 const ROOTFUL_PATH = `${SYSTEM_DIRECTORY}/registries.rootful.d`;
 /** One file for each namespace that has an ImagePolicy, `NAMESPACE.json`. */
 const NAMESPACE_POLICIES = /^etc\/crio\/policies\/([^/]+)\.json$/;
+/** What CRI-O reads in this order: crio.conf, and the files of crio.conf.d by their names. */
+const CRIO_CONFIG = /^etc\/crio\/crio\.conf(?:\.d\/[^/]+)?$/;
+/** CRI-O then goes by another file than policy.json (crio.conf(5)). */
+const SIGNATURE_POLICY = /^[ \t]*(?:[\w.]+\.)?signature_policy[ \t]*=[ \t]*(["'])(.*?)\1/gm;
+/** Of root, which clients prefer to those of the system; the second is the first on these nodes. */
+const HOMES = ['root', 'var/roothome'];
 /** Nothing there comes with the operating system. */
 const OPERATOR_DIRECTORY = 'etc/machine-config-daemon/';
 const OTHERS_READ = 0o4;
@@ -39,6 +45,15 @@ export interface NamespacePolicy {
   readonly faults: readonly NodeFinding[];
 }
 
+/** A policy that CRI-O is told to go by in place of policy.json, and what is wrong with it. */
+export interface CrioPolicy {
+  /** The file of CRI-O's configuration that names it. */
+  readonly config: string;
+  /** As written there. */
+  readonly policy: string;
+  readonly faults: readonly NodeFinding[];
+}
+
 /** What files make nodes do. */
 export interface Judgement {
   /** Of the files that hold for all namespaces. */
@@ -46,14 +61,21 @@ export interface Judgement {
   /** Of files that a node may have though no MachineConfig brings them, as keys of the system. */
   readonly unknown: readonly NodeFinding[];
   readonly namespaces: readonly NamespacePolicy[];
+  /** Undefined where CRI-O goes by policy.json. */
+  readonly crio: CrioPolicy | undefined;
 }
 
 /** Whether nodes with these files do all that they should; undefined if that cannot be said. */
-export function verifies({ findings, unknown, namespaces }: Judgement): boolean | undefined {
-  const isGood =
-    !findings.some(({ severity }) => severity === 'fault') &&
-    namespaces.every(({ faults }) => faults.length === 0);
+export function verifies(judgement: Judgement): boolean | undefined {
+  const { unknown } = judgement;
+  const isGood = listFaults(judgement).length === 0;
   return isGood && unknown.length > 0 ? undefined : isGood;
+}
+
+/** What keeps nodes from verifying, those of the files for all namespaces first. */
+export function listFaults({ findings, crio, namespaces }: Judgement): readonly NodeFinding[] {
+  const faults = findings.filter(({ severity }) => severity === 'fault');
+  return [...faults, ...(crio?.faults ?? []), ...namespaces.flatMap((one) => one.faults)];
 }
 
 /** How a file that node-config would write is there. */
@@ -122,13 +144,29 @@ export class FileJudge {
     for (const path of files.keys()) {
       const [, namespace] = NAMESPACE_POLICIES.exec(path) ?? [];
       if (namespace === undefined) continue;
-      const policy = this.#readFile(files, path);
-      const keyFiles = this.#readKeys(files, [policy]);
-      const found = await inspectPolicy(policy, keyFiles, this.#wanted);
-      const faults = found.filter(({ severity }) => severity === 'fault');
-      namespaces.push({ namespace, path, faults });
+      namespaces.push({ namespace, path, faults: await this.#findFaults(files, path) });
     }
-    return { findings, unknown, namespaces };
+    return { findings, unknown, namespaces, crio: await this.#inspectCrio(files) };
+  }
+
+  /** What is wrong with a policy in place of policy.json. */
+  async #findFaults(files: EffectiveFiles, path: string): Promise<readonly NodeFinding[]> {
+    const policy = this.#readFile(files, path);
+    const found = await inspectPolicy(policy, this.#readKeys(files, [policy]), this.#wanted);
+    return found.filter(({ severity }) => severity === 'fault');
+  }
+
+  async #inspectCrio(files: EffectiveFiles): Promise<CrioPolicy | undefined> {
+    const configs = [...files.keys()].filter((path) => CRIO_CONFIG.test(path));
+    // The main file comes first; of several the last one counts.
+    const named = configs.toSorted().flatMap((config) => {
+      const found = this.read(files, config);
+      const text = found.kind === 'file' ? Buffer.from(found.bytes).toString() : '';
+      return [...text.matchAll(SIGNATURE_POLICY)].map(([, , policy = '']) => ({ config, policy }));
+    });
+    const last = named.at(-1);
+    if (!last || last.policy === '' || toPlace(last.policy) === POLICY_PATH) return undefined;
+    return { ...last, faults: await this.#findFaults(files, toPlace(last.policy)) };
   }
 
   /** A node with these files and no others: those of its image are not known here. */
@@ -142,7 +180,8 @@ export class FileJudge {
     };
     const rootful = this.#list(files, ROOTFUL_PATH);
     const registries = mergeDirectories([own.registries, { kind: 'directory', files: rootful }]);
-    const keyFiles = this.#readKeys(files, [policy]);
+    const users = HOMES.map((home) => this.#readHome(files, home));
+    const keyFiles = this.#readKeys(files, [policy, ...users.map((user) => user.policy)]);
     const read = [
       POLICY_PATH,
       ...listed.map(({ path }) => path),
@@ -150,10 +189,20 @@ export class FileJudge {
     ];
     return {
       own,
-      users: [],
+      users,
       keyFiles,
-      newer: { system: [{ ...own, registries }], users: [] },
+      newer: { system: [{ ...own, registries }], users },
       closed: listClosed(files, read),
+    };
+  }
+
+  #readHome(files: EffectiveFiles, home: string): FoundConfig {
+    const registriesPath = `${home}/.config/containers/registries.d`;
+    const listed = this.#list(files, registriesPath);
+    return {
+      policy: this.#readFile(files, `${home}/.config/containers/policy.json`),
+      registriesPath,
+      registries: listed.length === 0 ? { kind: 'missing' } : { kind: 'directory', files: listed },
     };
   }
 

@@ -50,7 +50,7 @@ function nameObjects(kind: string, objects: readonly ImagePolicyObject[]): reado
   return [`${kind} ${names.slice(0, MAX_NAMED).join(', ')}${rest}`];
 }
 
-/** What is left of a rule of the operator's in the policy that wins. */
+/** A rule of the operator's that the policy that wins does not have, or weakens. */
 export interface LostRule {
   /** '' for what holds for all other images. */
   readonly scope: string;
@@ -58,7 +58,10 @@ export interface LostRule {
   readonly isBlockedElsewhere: boolean;
 }
 
-/** The rules of a policy for images from registries that another one does not have; none if nodes refuse either. */
+/**
+ * The rules of a policy for images from registries that another one does not have, or has scopes that
+ * undo them, as those of a registry that is no longer allowed; none if nodes refuse either.
+ */
 export function findLostRules(
   generatedText: string,
   winnerText: string,
@@ -67,12 +70,25 @@ export function findLostRules(
   const generated = parsePolicyJson(generatedText);
   const winner = parsePolicyJson(winnerText);
   if (!generated || !winner) return [];
-  const scopes = generated.transports['docker'] ?? {};
+  const rules = Object.entries({ '': generated.default, ...generated.transports['docker'] });
+  const lost = rules
+    .filter(([scope, wanted]) => !includesAll(findEffective(winner, scope), wanted))
+    .map(([scope]) => scope);
+  const open = Object.entries(winner.transports['docker'] ?? {})
+    .filter(([scope, got]) => {
+      return acceptsAll(got) && !includesAll(got, findEffective(generated, scope));
+    })
+    .map(([scope]) => scope);
   const blocked = new Set(image?.blocked);
-  const lost = Object.entries({ '': generated.default, ...scopes }).filter(
-    ([scope, wanted]) => !includesAll(findEffective(winner, scope), wanted),
-  );
-  return lost.map(([scope]) => ({ scope, isBlockedElsewhere: blocked.has(scope) }));
+  return [...new Set([...lost, ...open])].map((scope) => ({
+    scope,
+    isBlockedElsewhere: scopeChain(scope).some((around) => blocked.has(around)),
+  }));
+}
+
+/** Signatures may be asked for in a registry that is not allowed: then somebody has meant it. */
+function acceptsAll(requirements: RawRequirements): boolean {
+  return requirements.every(({ type }) => type === 'insecureAcceptAnything');
 }
 
 /** The policy.json in a text; undefined if nodes refuse it. */
@@ -112,4 +128,19 @@ function toCanonical(value: unknown): string {
       ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : member,
   );
+}
+
+/**
+ * The namespaces for which the operator writes a policy of their own: those with an ImagePolicy that no
+ * ClusterImagePolicy leaves without a scope.
+ */
+export function listOwnPolicies({
+  clusterImagePolicies,
+  imagePolicies,
+}: Cluster): readonly string[] {
+  const taken = new Set(clusterImagePolicies.flatMap(({ scopes }) => scopes));
+  const counting = imagePolicies.filter(({ scopes }) =>
+    scopes.some((scope) => !scopeChain(scope).some((around) => taken.has(around))),
+  );
+  return [...new Set(counting.map(({ namespace }) => namespace))];
 }

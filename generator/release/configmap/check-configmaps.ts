@@ -1,7 +1,8 @@
 // What a cluster makes of ConfigMaps with signatures of releases: which of them the cluster-version operator finds,
 // under which digests, and what other programs choke on.
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { messageOf } from '../../terms/errors.ts';
+import { parseYaml } from '../../terms/parse-yaml.ts';
 import { type Rejection, isRejection } from '../../terms/rejection.ts';
 import { formatBytes, toLine } from '../../terms/text.ts';
 import { type ReleaseSignature, judgeRelease } from '../judge-release.ts';
@@ -115,21 +116,22 @@ export function findUnverified({ found }: CheckedConfigMaps): readonly string[] 
 }
 
 function readObjects(text: string): readonly unknown[] {
-  const documents = parseAllDocuments(text, { uniqueKeys: true });
-  if (!Array.isArray(documents)) return [];
-  const objects: unknown[] = [];
-  for (const document of documents) {
-    const [error] = document.errors;
-    if (error) throw new ConfigMapFileError(toLine(error.message));
-    try {
-      objects.push(document.toJS({ maxAliasCount: MAX_ALIASES }));
-    } catch (cause) {
-      throw new ConfigMapFileError('expected YAML without aliases', { cause });
-    }
-  }
-  const all = objects.filter((one) => one !== null).flatMap(itemsOf);
+  const all = readDocuments(text)
+    .filter((one) => one !== null)
+    .flatMap(itemsOf);
   if (all.length === 0) throw new ConfigMapFileError('expected ConfigMaps, got none');
   return all;
+}
+
+function readDocuments(text: string): readonly unknown[] {
+  try {
+    return parseYaml(text, MAX_ALIASES);
+  } catch (cause) {
+    throw new ConfigMapFileError(
+      `expected YAML or JSON, got neither: ${toLine(messageOf(cause))}`,
+      { cause },
+    );
+  }
 }
 
 function itemsOf(value: unknown): readonly unknown[] {

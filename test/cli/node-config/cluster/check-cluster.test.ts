@@ -44,6 +44,7 @@ describeWith(['gpg'], 'lookaside node-config --cluster', () => {
     finds,
     exit,
     says,
+    hints,
     args: own = [],
     plant,
     print,
@@ -60,6 +61,7 @@ describeWith(['gpg'], 'lookaside node-config --cluster', () => {
       assert.deepEqual([...new Set(found)].toSorted(), finds, all);
       assert.equal(answer.exit, exit, all);
       if (says) assert.match(answer.findings.map(({ message }) => message).join('\n'), says);
+      if (hints) assert.match(answer.findings.map(({ hint }) => hint).join('\n'), hints);
       if (worker === undefined) return;
       const pool = answer.pools.find(({ name }) => name === 'worker');
       assert.equal(pool?.verifies, worker);

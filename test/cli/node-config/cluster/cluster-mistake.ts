@@ -24,6 +24,8 @@ export interface ClusterMistake {
   readonly exit: 0 | 1 | 2;
   /** Is in one of the messages. */
   readonly says?: RegExp;
+  /** Is in one of the hints. */
+  readonly hints?: RegExp;
   readonly args?: readonly string[];
   /** Changes a good cluster. */
   readonly plant: (cluster: MadeCluster, manifests: Manifests) => unknown;
@@ -96,12 +98,29 @@ export function editOurPolicy(
   });
 }
 
+/** What `--merge` makes of a policy of the operator's. */
+export function mergeIntoOurs(
+  cluster: MadeCluster,
+  pool: string,
+  docker: Record<string, object>,
+  byDefault: object = [{ type: 'reject' }],
+): void {
+  const merge = (text: string): string => {
+    const policy = JSON.parse(text);
+    Object.assign(policy, { default: byDefault });
+    policy.transports.docker = { ...docker, ...policy.transports.docker };
+    return JSON.stringify(policy);
+  };
+  editOurs(cluster, POLICY, merge, pool);
+}
+
 export function editOurs(
   cluster: MadeCluster,
   path: string,
   change: (text: string) => string,
+  pool = 'worker',
 ): void {
-  changeOurFiles(findOurs(cluster, 'worker'), (file) => {
+  changeOurFiles(findOurs(cluster, pool), (file) => {
     if (file.path !== path) return file;
     const [, data = ''] = (file.contents?.source ?? '').split('base64,');
     return toIgnitionFile(path, change(Buffer.from(data, 'base64').toString()));

@@ -16,6 +16,7 @@ import {
   findOurs,
   changeOurFiles,
   editOurPolicy,
+  mergeIntoOurs,
   editOurs,
 } from './cluster-mistake.ts';
 import { TEAM } from './use-cluster.ts';
@@ -124,6 +125,24 @@ export const CONFIG_MISTAKES: readonly ClusterMistake[] = [
     },
   },
   {
+    title: 'a registry that is no longer allowed and that our policy still accepts',
+    finds: ['operator-rules-lost fault worker'],
+    exit: 1,
+    hints: /oc get machineconfig 99-worker-generated-registries -o/,
+    says: /or weaker ones, for "docker\.io"$/m,
+    worker: true,
+    plant(cluster) {
+      cluster.image.spec.registrySources = { allowedRegistries: ['quay.io'] };
+      const now = { 'quay.io': ACCEPT };
+      const before = { ...now, 'docker.io': ACCEPT };
+      for (const pool of ['master', 'worker']) {
+        mergeIntoOurs(cluster, pool, pool === 'master' ? now : before);
+      }
+      generatePolicy(cluster, policyOf(now, [{ type: 'reject' }]));
+      cluster.settle();
+    },
+  },
+  {
     title: 'a ClusterImagePolicy that our policy undoes',
     finds: ['operator-rules-lost fault master', 'operator-rules-lost fault worker'],
     exit: 1,
@@ -157,6 +176,71 @@ export const CONFIG_MISTAKES: readonly ClusterMistake[] = [
     worker: true,
     plant(cluster) {
       cluster.others.push(toImagePolicy('ImagePolicy', 'mine', 'shop'));
+    },
+  },
+  {
+    title:
+      'a ClusterImagePolicy for our own scope, which the operator writes into registries.d too',
+    finds: ['duplicate-scope fault worker'],
+    exit: 1,
+    says: /got it in etc\/containers\/registries\.d\/lookaside\.yaml too/,
+    hints: /take the scope out of that object/,
+    worker: false,
+    plant(cluster) {
+      cluster.others.push(toImagePolicy('ClusterImagePolicy', 'team', undefined));
+      const sections = `docker:\n  ${TEAM}:\n    use-sigstore-attachments: true\n`;
+      const config = toMachineConfig('99-worker-generated-registries', 'worker', [
+        toIgnitionFile('/etc/containers/registries.d/sigstore-registries.yaml', sections),
+      ]);
+      cluster.put(config);
+      cluster.settle();
+    },
+  },
+  {
+    title: 'an ImagePolicy whose only scope a ClusterImagePolicy has taken',
+    finds: [],
+    exit: 0,
+    worker: true,
+    plant(cluster) {
+      cluster.others.push(
+        toImagePolicy('ImagePolicy', 'mine', 'shop'),
+        toImagePolicy('ClusterImagePolicy', 'others', undefined),
+      );
+      const rules = { 'quay.io/others': SIGSTORE };
+      for (const pool of ['master', 'worker']) mergeIntoOurs(cluster, pool, rules, ACCEPT);
+      generatePolicy(cluster, policyOf(rules));
+      cluster.settle();
+    },
+  },
+  {
+    title: 'CRI-O that is told to go by another policy, which accepts everything',
+    finds: ['crio-policy fault worker'],
+    exit: 1,
+    says: /signature_policy = "\/etc\/crio\/open\.json" in etc\/crio\/crio\.conf\.d\/99-open\.conf/,
+    worker: false,
+    plant(cluster) {
+      cluster.put(
+        toMachineConfig('50-crio', 'worker', [
+          toIgnitionFile('/etc/crio/open.json', policyOf({})),
+          toIgnitionFile(
+            '/etc/crio/crio.conf.d/99-open.conf',
+            '[crio.image]\nsignature_policy = "/etc/crio/open.json"\n',
+          ),
+        ]),
+      );
+      cluster.settle();
+    },
+  },
+  {
+    title: "a policy.json in root's home, which CRI-O prefers",
+    finds: ['user-policy-hides fault worker'],
+    exit: 1,
+    says: /policy-scope-missing/,
+    worker: false,
+    plant(cluster) {
+      const file = toIgnitionFile('/root/.config/containers/policy.json', policyOf({}));
+      cluster.put(toMachineConfig('50-root', 'worker', [file]));
+      cluster.settle();
     },
   },
   {

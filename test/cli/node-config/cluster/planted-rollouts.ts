@@ -87,6 +87,24 @@ export const ROLLOUT_MISTAKES: readonly ClusterMistake[] = [
     },
   },
   {
+    title: 'a node on which somebody has changed a file',
+    finds: ['node-degraded fault worker'],
+    exit: 1,
+    says: /content mismatch/,
+    hints: /oc debug node\/worker-0 -- chroot/,
+    worker: null,
+    plant(cluster) {
+      const [node] = cluster.nodesOf('worker');
+      if (!node) throw new Error('no node');
+      const { name } = cluster.pool('worker').spec.configuration;
+      const reason = `unexpected on-disk state validating against ${name}: content mismatch for file "/etc/containers/policy.json"`;
+      cluster.setNode(node, name, name, 'Degraded');
+      node.metadata.annotations[`${MACHINES}/reason`] = reason;
+      const statuses = { Updated: 'False', NodeDegraded: 'True', Degraded: 'True' };
+      cluster.setConditions('worker', statuses, `Node worker-0 is reporting: "${reason}"`);
+    },
+  },
+  {
     title: 'an image build that failed',
     finds: ['pool-degraded fault worker'],
     exit: 1,
