@@ -121,7 +121,7 @@ class ForecastCount {
   add(directory: string, all: readonly Signature[]): void {
     const signatures = nameSignatures(all);
     const signers = [...new Set(signatures.map(signerOf))];
-    for (const one of signatures) this.#countSignature(one);
+    for (const { signature } of signatures) this.#countSignature(signature);
     for (const name of findNames(this.#policy, directory, signatures)) {
       const pulls = name.pulls.filter((pull) => isAccepted(pull, signatures, this.#now));
       if (pulls.length === 0) continue;
@@ -132,9 +132,11 @@ class ForecastCount {
     }
   }
 
-  #countSignature({ signature }: NamedSignature): void {
-    this.#signatures++;
+  /** One that meets nothing is served, as where nodes take anything, and counts for no image. */
+  #countSignature(signature: Signature): void {
     const { signer, meets } = signature;
+    if (meets.length === 0) return;
+    this.#signatures++;
     this.#note(signer?.primaryFingerprint ?? '', { ...NO_COVERAGE, signatures: 1 });
     const then = this.#then;
     if (then && !meets.some((wanted) => then(wanted, signature))) this.#lostSignatures++;

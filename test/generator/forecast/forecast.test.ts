@@ -182,6 +182,10 @@ describe('what is foreseen of keys', () => {
     const foreseen = await foresee(policy, signed, { without: new Set([A.fingerprint]) });
     assert.equal(foreseen.images, 1);
     assert.deepEqual(lostOf(foreseen), ['r.example/more/app:1']);
+    // That of any/app is served, and nothing depends on it.
+    assert.equal(foreseen.signatures, 2);
+    assert.equal(foreseen.lostSignatures, 2);
+    assert.equal((await foresee(policy, signed, { days: 1 })).lostSignatures, 0);
   });
 
   it('keeps as many lost images as were asked for, and counts all', async () => {
