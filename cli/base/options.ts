@@ -160,17 +160,7 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [
-      ...JUDGING,
-      'keys',
-      'explain',
-      'push',
-      'sign',
-      'promote',
-      'mirror',
-      'hook',
-      'probe',
-    ],
+    commands: [...JUDGING, 'keys', 'explain', 'push', 'sign', 'promote', 'mirror', 'hook', 'probe'],
     wording: {
       probe: "a node's policy.json with the keys to verify with, instead of --keys",
       mirror: "a node's policy.json with the keys of the upstream, instead of --keys",

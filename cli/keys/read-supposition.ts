@@ -49,7 +49,13 @@ async function readNamed(name: string): Promise<readonly string[]> {
     const read = await readKeys([name], '--without');
     return [...(read?.lives.keys() ?? [])];
   } catch (error) {
-    if (!(error instanceof UsageError) || !isMissingFile(error) || name.includes('/') || KEY_FILE.test(name)) throw error;
+    if (
+      !(error instanceof UsageError) ||
+      !isMissingFile(error) ||
+      name.includes('/') ||
+      KEY_FILE.test(name)
+    )
+      throw error;
     throw new UsageError(
       `--without: expected a fingerprint or a file of keys, got ${JSON.stringify(name)}`,
       'give all 40 digits, as `lookaside keys SOURCE` lists them',

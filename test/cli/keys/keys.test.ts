@@ -126,7 +126,7 @@ describeWith(['gpg', 'gpgv'], 'keys', () => {
     );
     assert.deepEqual(
       one.objections.map(({ client }) => client),
-      ['rhel-fips', 'go'],
+      ['rhel-fips', 'gnupg-fips', 'go'],
     );
     assert.deepEqual(
       other.objections.map(({ client }) => client),
@@ -263,6 +263,9 @@ describeWith(['gpg', 'gpgv'], 'keys', () => {
   it('needs keys', async () => {
     const { code, stderr } = await runInProcess(['keys', source]);
     assert.equal(code, 2);
-    assert.match(stderr, /^lookaside: keys needs the keys .*\nhint: give --keys, --policy, or scopes/);
+    assert.match(
+      stderr,
+      /^lookaside: keys needs the keys .*\nhint: give --keys, --policy, or scopes/,
+    );
   });
 });
