@@ -40,7 +40,7 @@ function describeKey(key: KeyReport, { forecast, now }: KeysReport, io: ProcessI
     `${key.fingerprint}${users}`,
     `  ${state}`,
     ...key.parts.map((part) => `  ${describePart(part)}`),
-    `  scopes: ${key.scopes.map((name) => (name === '' ? 'all others' : name)).join(', ')}`,
+    `  scopes: ${key.scopes.map((name) => (name === '' ? 'the default' : name)).join(', ')}`,
     `  covers ${count(images, 'image')}, ${soleImages} of them alone, by ${count(signatures, 'signature')}`,
     ...key.objections.map(({ message }) => `  ${message}`),
   ];

@@ -118,7 +118,7 @@ function renderReports(keys: readonly KeyReport[], { keys: all }: Forecast, now:
           .filter(({ isSigner }) => isSigner)
           .map(({ algorithm }) => algorithm.label)
           .join(', '),
-        key.scopes.map((name) => (name === '' ? 'all others' : name)).join(', '),
+        key.scopes.map((name) => (name === '' ? 'the default' : name)).join(', '),
         formatNumber(images),
         formatNumber(soleImages),
         key.objections.map(({ message }) => html`<p class="soft">${message}</p>`),

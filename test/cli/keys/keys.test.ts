@@ -220,6 +220,30 @@ describeWith(['gpg', 'gpgv'], 'keys', () => {
     );
   });
 
+  it('takes a key that must sign too for one that all images lack, until it has signed', async () => {
+    const place = at('pair');
+    const sign = async (key: SigningKey, number: number): Promise<void> => {
+      const claims = { dockerReference: 'r.example/pair/app:v1', manifestDigest: ONE };
+      const bytes = await signer.sign(key, claims);
+      await writeSignature(place, { repository: 'pair/app', digest: ONE, number }, bytes);
+    };
+    const accepted = async (...names: readonly string[]): Promise<number> => {
+      const keys = names.map((name) => `keys/${name}.asc`);
+      const scopes = { 'r.example/pair': { keys, require: 'all' } };
+      await writeFile(at('pair.yaml'), JSON.stringify({ scopes }));
+      const words = ['keys', place, '--config', at('pair.yaml'), '--format=json'];
+      const { stdout } = await runInProcess(words);
+      return (JSON.parse(stdout.toString()) as KeysJson).summary.images;
+    };
+    await sign(ending, 1);
+    await sign(split, 2);
+    assert.equal(await accepted('ending', 'split'), 1);
+    assert.equal(await accepted('ending', 'split', 'lasting'), 0);
+    await sign(lasting, 3);
+    assert.equal(await accepted('ending', 'split', 'lasting'), 1);
+    assert.equal(await accepted('split', 'lasting'), 1);
+  });
+
   it('says where it does not know all', async () => {
     const broken = at('broken.yaml');
     const text = await readFile(config, 'utf8');
