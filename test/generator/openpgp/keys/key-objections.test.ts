@@ -19,8 +19,10 @@ import {
   type CraftedAlgorithm,
   type CraftedKey,
   craftKey,
+  crossCertify,
   packetOf,
   signMessage,
+  signSubkey,
   signUser,
 } from '../../../fuzz/keys/crafted-key.ts';
 import { run } from '../../../kit/process/run.ts';
@@ -95,6 +97,29 @@ describe('who takes which keys', () => {
     const policies = POLICIES.filter((one) => one !== 'rhel-8-default');
     const all = [...policies, 'sequoia', 'gnupg-fips', 'go'];
     assert.deepEqual(await clients(2), all);
+  });
+
+  it('knows keys whose signing subkey is bound with a broken hash', async () => {
+    const [key, subkey] = [craftKey('rsa', BORN), craftKey('p256', BORN)];
+    const user = 'U <u@example.test>';
+    const clients = async (...hashes: readonly number[]): Promise<readonly string[]> => {
+      const back = crossCertify(key, subkey, { created: BORN });
+      const bindings = hashes.map((hash) =>
+        signSubkey(key, subkey, { type: 0x18, created: BORN, hash, hashedMore: [back] }),
+      );
+      const bytes = Buffer.concat([
+        packetOf.primary(key),
+        packetOf.user(user),
+        signUser(key, user, { type: 0x13, created: BORN, flags: 1 }),
+        packetOf.subkey(subkey),
+        ...bindings,
+      ]);
+      const policy = await createSimplePolicy(await readKeyring([{ path: 'key.gpg', bytes }]));
+      const [report] = reportAllKeys(policy, () => false, new Date());
+      return report?.objections.map(({ client }) => client) ?? ['none'];
+    };
+    assert.deepEqual(await clients(8), []);
+    assert.ok((await clients(2)).includes('sequoia'));
   });
 
   it('names each with what it takes, and a source with a version', () => {
