@@ -140,27 +140,27 @@ describe('who takes which keys', () => {
   });
 });
 
+/** Whether gpg calls a message good, by a key that it has just imported. */
+async function isGood(
+  home: string,
+  key: CraftedKey,
+  { hash, isFips }: { readonly hash: number; readonly isFips: boolean },
+): Promise<boolean> {
+  await mkdir(home, { mode: 0o700 });
+  const env = isFips ? { LIBGCRYPT_FORCE_FIPS_MODE: '1' } : {};
+  const args = ['--batch', '--quiet', '--no-auto-check-trustdb', '--homedir', home];
+  const user = 'U <u@example.test>';
+  const certification = signUser(key, user, { type: 0x13, created: BORN, hash });
+  const input = Buffer.concat([packetOf.primary(key), packetOf.user(user), certification]);
+  await run('gpg', [...args, '--import'], { input, env });
+  const verify = [...args, '--status-fd', '1', '--verify'];
+  const message = signMessage(key, 'payload', BORN + 1, { isUsual: true });
+  const { stdout } = await run('gpg', verify, { input: message, env });
+  return stdout.includes('[GNUPG:] GOODSIG ');
+}
+
 describeWith(['gpg'], 'GnuPG in FIPS mode', () => {
   const directory = useTemporary('suite');
-
-  /** Whether gpg calls a message good, by a key that it has just imported. */
-  const isGood = async (
-    home: string,
-    key: CraftedKey,
-    { hash, isFips }: { readonly hash: number; readonly isFips: boolean },
-  ): Promise<boolean> => {
-    await mkdir(home, { mode: 0o700 });
-    const env = isFips ? { LIBGCRYPT_FORCE_FIPS_MODE: '1' } : {};
-    const args = ['--batch', '--quiet', '--no-auto-check-trustdb', '--homedir', home];
-    const user = 'U <u@example.test>';
-    const certification = signUser(key, user, { type: 0x13, created: BORN, hash });
-    const input = Buffer.concat([packetOf.primary(key), packetOf.user(user), certification]);
-    await run('gpg', [...args, '--import'], { input, env });
-    const verify = [...args, '--status-fd', '1', '--verify'];
-    const message = signMessage(key, 'payload', BORN + 1, { isUsual: true });
-    const { stdout } = await run('gpg', verify, { input: message, env });
-    return stdout.includes('[GNUPG:] GOODSIG ');
-  };
 
   const samples: readonly (readonly [CraftedAlgorithm, hash: number, string | undefined])[] = [
     ...ROWS.map(([algorithm]) => [algorithm, LONG.has(algorithm) ? 10 : 8, undefined] as const),
