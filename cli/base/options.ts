@@ -173,6 +173,7 @@ export const OPTIONS = {
     description: "a node's policy.json to check against, instead of keys and scopes",
     commands: [
       ...JUDGING,
+      'keys',
       'explain',
       'push',
       'sign',

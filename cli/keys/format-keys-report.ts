@@ -40,7 +40,7 @@ function describeKey(key: KeyReport, { forecast, now }: KeysReport, io: ProcessI
     `${key.fingerprint}${users}`,
     `  ${state}`,
     ...key.parts.map((part) => `  ${describePart(part)}`),
-    `  scopes: ${key.scopes.map((name) => (name === '' ? 'all others' : name)).join(', ')}`,
+    `  scopes: ${key.scopes.map((name) => (name === '' ? 'the default' : name)).join(', ')}`,
     `  covers ${count(images, 'image')}, ${soleImages} of them alone, by ${count(signatures, 'signature')}`,
     ...key.objections.map(({ message }) => `  ${message}`),
   ];
@@ -91,7 +91,7 @@ function describeLost(image: LostImage, io: ProcessIo): string {
 }
 
 function describeForecast({ forecast, supposition, now }: KeysReport): readonly string[] {
-  const { images, signatures, lostImages, lostSignatures } = forecast;
+  const { images, signatures, lostImages, lostSignatures, revived } = forecast;
   const accepted = `accepted now: ${count(images, 'image')}, ${count(signatures, 'signature')}`;
   if (!supposition) return [accepted];
   const { at, without } = supposition;
@@ -101,6 +101,9 @@ function describeForecast({ forecast, supposition, now }: KeysReport): readonly 
   ].join(' ');
   return [
     `${accepted}; ${when}, ${count(lostImages, 'image')} would be refused, and ${count(lostSignatures, 'signature')} would count no more`,
+    ...revived.map(
+      (key) => `note: ${key} is not good now and would be then; its signatures are not counted`,
+    ),
     ...(lostImages > 0 ? ['hint: --list prints these images for `lookaside sign --images`'] : []),
   ];
 }

@@ -33,7 +33,7 @@ export async function keys(source: string, settings: Settings, io: ProcessIo): P
   const now = new Date();
   const { keyring } = await readPolicy(settings);
   if (!keyring) {
-    const hint = 'give --keys, or scopes in the file of --config, as the nodes have them';
+    const hint = 'give --keys, --policy, or scopes in the file of --config, as the nodes have them';
     throw new UsageError('keys needs the keys that signatures are verified with', hint);
   }
   const supposition = await readSupposition(settings, keyring, now);

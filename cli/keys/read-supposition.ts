@@ -4,7 +4,7 @@ import { type Moment, resolveMoment } from '../../generator/forecast/moment.ts';
 import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
-import { readKeys } from '../inputs/read-keys.ts';
+import { KEY_FILE, isMissingFile, readKeys } from '../inputs/read-keys.ts';
 
 const FINGERPRINT = /^(?:0x)?([0-9a-f]{40})$/i;
 
@@ -33,7 +33,7 @@ function toTime(moment: Moment, now: Date): Date {
 
 async function readKey(key: string, keyring: Keyring): Promise<readonly string[]> {
   const [, digits] = FINGERPRINT.exec(key.replaceAll(/\s/g, '')) ?? [];
-  const wanted = digits === undefined ? await readFile(key) : [digits.toUpperCase()];
+  const wanted = digits === undefined ? await readNamed(key) : [digits.toUpperCase()];
   const known = new Set(keyring.parts.map(({ fingerprint }) => fingerprint));
   const unknown = wanted.find((one) => !known.has(one));
   if (unknown === undefined) return wanted;
@@ -43,7 +43,23 @@ async function readKey(key: string, keyring: Keyring): Promise<readonly string[]
   );
 }
 
-async function readFile(path: string): Promise<readonly string[]> {
-  const read = await readKeys([path], '--without');
-  return [...(read?.lives.keys() ?? [])];
+/** What is no fingerprint is a file; a key ID or a mail address is neither. */
+async function readNamed(name: string): Promise<readonly string[]> {
+  try {
+    const read = await readKeys([name], '--without');
+    return [...(read?.lives.keys() ?? [])];
+  } catch (error) {
+    if (
+      !(error instanceof UsageError) ||
+      !isMissingFile(error) ||
+      name.includes('/') ||
+      KEY_FILE.test(name)
+    )
+      throw error;
+    throw new UsageError(
+      `--without: expected a fingerprint or a file of keys, got ${JSON.stringify(name)}`,
+      'give all 40 digits, as `lookaside keys SOURCE` lists them',
+      { cause: error },
+    );
+  }
 }

@@ -49,6 +49,21 @@ export class AcceptedSigners {
   }
 }
 
+/**
+ * Keys by which no signature counts at `now`, and some would under the supposition: what limits them has ended by
+ * then. Fingerprints of primary keys and subkeys.
+ */
+export function findRevived(
+  keyring: Keyring,
+  now: Date,
+  { at, without }: Supposition,
+): readonly string[] {
+  const current = findSigners(keyring, now);
+  return [...findSigners(keyring, at)].flatMap(([key, primary]) =>
+    current.has(key) || without.has(key) || without.has(primary) ? [] : [key],
+  );
+}
+
 function findSigners(keyring: Keyring, at: Date): Signers {
   const signers = new Map<string, string>();
   for (const { primary, subkeys, isRevoked, isValid } of readFactsAt(keyring, at)) {

@@ -5,7 +5,7 @@ import type { Policy } from '../policy/policy.ts';
 import { nameOf } from '../policy/signed-identity.ts';
 import type { SignatureStore } from '../store/store.ts';
 import { parseDirectory } from '../terms/location.ts';
-import { AcceptedSigners, type Supposition } from './accepted-signers.ts';
+import { AcceptedSigners, type Supposition, findRevived } from './accepted-signers.ts';
 import {
   type CountsFor,
   type NamedSignature,
@@ -47,6 +47,8 @@ export interface Forecast {
   readonly lostSignatures: number;
   /** The lost images, in no order, as many as were asked for. */
   readonly lost: readonly LostImage[];
+  /** Keys that are not good now and would be then, whose signatures are not counted: nothing serves them now. */
+  readonly revived: readonly string[];
 }
 
 export interface ForecastOptions {
@@ -90,6 +92,7 @@ class ForecastCount {
   readonly #then: CountsFor | undefined;
   readonly #keys = new Map<string, KeyCoverage>();
   readonly #lost: LostImage[] = [];
+  readonly #revived: readonly string[];
   #images = 0;
   #signatures = 0;
   #lostImages = 0;
@@ -103,6 +106,8 @@ class ForecastCount {
     this.#now = (wanted, signature) =>
       signature.meets.includes(wanted) || current.counts(wanted, signature);
     const future = supposition && new AcceptedSigners(supposition);
+    const { keyring } = policy;
+    this.#revived = keyring && supposition ? findRevived(keyring, now, supposition) : [];
     this.#then = future && ((wanted, signature) => future.counts(wanted, signature));
   }
 
@@ -114,6 +119,7 @@ class ForecastCount {
       lostImages: this.#lostImages,
       lostSignatures: this.#lostSignatures,
       lost: this.#lost,
+      revived: this.#revived,
     };
   }
 
@@ -121,7 +127,7 @@ class ForecastCount {
   add(directory: string, all: readonly Signature[]): void {
     const signatures = nameSignatures(all);
     const signers = [...new Set(signatures.map(signerOf))];
-    for (const one of signatures) this.#countSignature(one);
+    for (const { signature } of signatures) this.#countSignature(signature);
     for (const name of findNames(this.#policy, directory, signatures)) {
       const pulls = name.pulls.filter((pull) => isAccepted(pull, signatures, this.#now));
       if (pulls.length === 0) continue;
@@ -132,9 +138,11 @@ class ForecastCount {
     }
   }
 
-  #countSignature({ signature }: NamedSignature): void {
-    this.#signatures++;
+  /** One that meets nothing is served, as where nodes take anything, and counts for no image. */
+  #countSignature(signature: Signature): void {
     const { signer, meets } = signature;
+    if (meets.length === 0) return;
+    this.#signatures++;
     this.#note(signer?.primaryFingerprint ?? '', { ...NO_COVERAGE, signatures: 1 });
     const then = this.#then;
     if (then && !meets.some((wanted) => then(wanted, signature))) this.#lostSignatures++;

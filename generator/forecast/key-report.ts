@@ -4,7 +4,13 @@ import { type KeyAlgorithm, readKeyAlgorithm } from '../openpgp/keys/key-algorit
 import { type KeyObjection, listObjections } from '../openpgp/keys/key-objections.ts';
 import { type IsInUse, type KeyState, formatEnd, toKeyState } from '../openpgp/keys/key-state.ts';
 import { nameAlgorithms, BROKEN_HASHES } from '../openpgp/algorithms.ts';
-import { type KeyParts, isBySelf, isCertification } from '../openpgp/import/key-parts.ts';
+import {
+  type AnyPart,
+  type KeyParts,
+  SIGNATURE_TYPE,
+  isBySelf,
+  isCertification,
+} from '../openpgp/import/key-parts.ts';
 import type { KeyFacts, PartFacts } from '../openpgp/import/key-facts.ts';
 import type { KeyInfo } from '../openpgp/keyring.ts';
 import { readFactsAt } from '../openpgp/read-keyring.ts';
@@ -68,9 +74,8 @@ function describeParts(
   if (!facts) return { parts: [], objections: [] };
   const parts = [facts.primary, ...facts.subkeys].map((part) => toPartReport(part, facts));
   const signing = parts.filter(({ isSigner }) => isSigner);
-  const brokenHash = whole && findBrokenHash(whole);
-  const objections = (signing.length > 0 ? signing : parts.slice(0, 1)).flatMap(({ algorithm }) =>
-    listObjections({ ...algorithm, brokenHash }),
+  const objections = (signing.length > 0 ? signing : parts.slice(0, 1)).flatMap((part) =>
+    listObjections({ ...part.algorithm, brokenHash: whole && findBrokenHash(whole, part) }),
   );
   return {
     parts,
@@ -78,14 +83,30 @@ function describeParts(
   };
 }
 
-/** The hash of the self-signatures on user IDs, where all of them have one that is broken. */
-function findBrokenHash({ primary, parts }: KeyParts): string | undefined {
-  const hashes = parts.flatMap((part) =>
-    part.kind === 'signature' && isBySelf(part, primary) && isCertification(part)
-      ? nameAlgorithms(part.publicKeyAlgorithm, part.hashAlgorithm, undefined).hash
-      : [],
-  );
-  return hashes.every((hash) => BROKEN_HASHES.has(hash)) ? hashes[0] : undefined;
+/** The hash of the self-signatures that a part is good by, where all on user IDs or its own have a broken one. */
+function findBrokenHash(
+  { primary, parts }: KeyParts,
+  { fingerprint }: KeyPartReport,
+): string | undefined {
+  const onUsers: string[] = [];
+  const onPart: string[] = [];
+  let head: AnyPart = primary;
+  for (const part of parts) {
+    if (part.kind !== 'signature') head = part;
+    else if (isBySelf(part, primary)) {
+      const { publicKeyAlgorithm, hashAlgorithm, type } = part;
+      const { hash } = nameAlgorithms(publicKeyAlgorithm, hashAlgorithm, undefined);
+      if (isCertification(part)) onUsers.push(hash);
+      const isOwn = head.kind === 'subkey' && head.fingerprint === fingerprint;
+      if (isOwn && type === SIGNATURE_TYPE.binding) onPart.push(hash);
+    }
+  }
+  const broken = [onUsers, onPart].find((hashes) => hashes.length > 0 && hashes.every(isBroken));
+  return broken?.[0];
+}
+
+function isBroken(hash: string): boolean {
+  return BROKEN_HASHES.has(hash);
 }
 
 function toPartReport({ key, until, isSigner }: PartFacts, { isRevoked }: KeyFacts): KeyPartReport {

@@ -34,7 +34,7 @@ export function toKeysObject(
 /** What would be lost; `lost` are the images to name. */
 export function toForecastObject(
   { at, without }: Supposition,
-  { lostImages, lostSignatures }: Forecast,
+  { lostImages, lostSignatures, revived }: Forecast,
   lost: readonly LostImage[],
 ): object {
   return {
@@ -42,6 +42,7 @@ export function toForecastObject(
     without: [...without],
     lostImages,
     lostSignatures,
+    revived,
     images: lost.map(({ name, tag = null, digestHex, signers }) => ({
       image: name,
       tag,

@@ -2,6 +2,7 @@ import type { Part } from './part.ts';
 import { fanout } from './parts/fanout.ts';
 import { generate } from './parts/generate.ts';
 import { hostile } from './parts/hostile.ts';
+import { keys } from './parts/keys.ts';
 import { load } from './parts/load.ts';
 import { lookups } from './parts/lookups.ts';
 import { memory } from './parts/memory.ts';
@@ -15,6 +16,7 @@ import type { PartName } from './report/result.ts';
 export const PARTS = {
   lookups,
   verify,
+  keys,
   refresh,
   fanout,
   memory,

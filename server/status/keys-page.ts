@@ -49,7 +49,7 @@ export async function makeKeysPage({
 }
 
 function renderForecast({ at, without }: Supposition, forecast: Forecast): Html {
-  const { lostImages, lostSignatures } = forecast;
+  const { lostImages, lostSignatures, revived } = forecast;
   const lost = sortLost(forecast.lost).slice(0, ON_A_PAGE);
   return html`<section aria-labelledby="lost">
     <h2 id="lost">What nodes would refuse</h2>
@@ -61,6 +61,12 @@ function renderForecast({ at, without }: Supposition, forecast: Forecast): Html 
       ${
         lostImages > lost.length
           ? html`Some of them are below; <code>lookaside keys</code> lists all.`
+          : undefined
+      }
+      ${
+        revived.length > 0
+          ? html`Keys that are not good now and would be then, whose signatures are not counted:
+            ${revived.map(renderFingerprint)}`
           : undefined
       }
     </p>
@@ -118,7 +124,7 @@ function renderReports(keys: readonly KeyReport[], { keys: all }: Forecast, now:
           .filter(({ isSigner }) => isSigner)
           .map(({ algorithm }) => algorithm.label)
           .join(', '),
-        key.scopes.map((name) => (name === '' ? 'all others' : name)).join(', '),
+        key.scopes.map((name) => (name === '' ? 'the default' : name)).join(', '),
         formatNumber(images),
         formatNumber(soleImages),
         key.objections.map(({ message }) => html`<p class="soft">${message}</p>`),

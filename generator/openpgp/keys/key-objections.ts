@@ -34,7 +34,7 @@ interface CryptoPolicy {
   readonly takesSha1?: boolean;
 }
 
-/** No policy takes DSA, nor curves that it does not name. */
+/** None takes DSA, nor curves that it does not name. */
 function asCryptoPolicy({
   leastRsaBits,
   takesEddsa = true,
@@ -66,6 +66,9 @@ function noHash(hash: string): string {
 const RHEL = (release: number): string =>
   `Red Hat Enterprise Linux ${release}, Security hardening, "Using system-wide cryptographic policies"`;
 
+/** Hashes, signature algorithms and sizes; tests/outputs/*-sequoia.txt beside it has what Sequoia gets of them. */
+const SNAPSHOT = 'crypto-policies, snapshot of 2026-02-17';
+
 const JUDGES = {
   'rhel-8-default': {
     name: 'the DEFAULT crypto policy of RHEL 8',
@@ -79,23 +82,22 @@ const JUDGES = {
   },
   'rhel-10-default': {
     name: 'the DEFAULT crypto policy of RHEL 10',
-    source: RHEL(10),
+    source: `${RHEL(10)}; ${SNAPSHOT}, policies/DEFAULT.pol`,
     refuses: asCryptoPolicy({ leastRsaBits: 2048 }),
   },
   'rhel-fips': {
     name: 'the FIPS crypto policy of RHEL',
-    source: 'crypto-policies, snapshot of 2026-02-17, policies/FIPS.pol (hash, sign, min_rsa_size)',
+    source: `${SNAPSHOT}, policies/FIPS.pol`,
     refuses: asCryptoPolicy({ leastRsaBits: 2048, takesEddsa: false }),
   },
   'rhel-future': {
     name: 'the FUTURE crypto policy of RHEL',
-    source:
-      'crypto-policies, snapshot of 2026-02-17, policies/FUTURE.pol (hash, sign, min_rsa_size)',
+    source: `${SNAPSHOT}, policies/FUTURE.pol`,
     refuses: asCryptoPolicy({ leastRsaBits: 3072 }),
   },
   sequoia: {
     name: 'podman built with Sequoia',
-    source: 'sequoia-openpgp 2.0, policy.rs (StandardPolicy), seen with sq 1.3.1',
+    source: 'sequoia-openpgp 2.0 (Nettle), policy.rs (StandardPolicy), seen with sq 1.3.1',
     refuses: ({ family, bits = 0, curve, brokenHash }) => {
       if (brokenHash !== undefined) return noHash(brokenHash);
       if (family === 'RSA' && bits < 2048) return 'takes RSA keys of at least 2048 bits';
@@ -104,10 +106,10 @@ const JUDGES = {
       return isUsual ? undefined : 'takes NIST P-256, P-384 and P-521 only';
     },
   },
-  'gnupg-2.4': {
-    name: 'GnuPG 2.4',
-    source: 'GnuPG 2.4.7, g10/misc.c (openpgp_pk_test_algo2), seen with --compliance gnupg',
-    refuses: ({ family }) => (family === 'other' ? 'does not know this algorithm' : undefined),
+  'gnupg-fips': {
+    name: 'GnuPG in FIPS mode',
+    source: 'libgcrypt 1.10.1 in FIPS mode, seen with GnuPG 2.2.40',
+    refuses: asCryptoPolicy({ leastRsaBits: 2048, takesEddsa: false, takesSha1: true }),
   },
   go: {
     name: 'podman built without GPGME (Go)',

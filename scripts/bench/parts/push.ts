@@ -96,7 +96,9 @@ async function measurePushes(bench: Bench, scope: CleanupScope, size: number) {
     const home = await scope.directory();
     const staging = await stage(data, join(home, 'staging'), size, run);
     const args = ['push', staging, '--to', host.url, '--format', 'json'];
-    const { stdout, seconds, peak } = await runLookaside(args, home, IDENTITY);
+    const { stdout, seconds, peak } = await runLookaside(args, home, {
+      environment: IDENTITY,
+    });
     const { summary } = JSON.parse(stdout) as { readonly summary: { readonly new: number } };
     if (summary.new !== PUSHED) throw new Error(`expected ${PUSHED} to be pushed: ${stdout}`);
     ours.push({ seconds, mib: host.takeBytes() / MIB });

@@ -16,11 +16,18 @@ export interface LookasideRun {
 
 const LOOK_EVERY = 20;
 
-/** Runs `lookaside …` to its end. Throws with its words if the exit code is not 0. */
+/** How a run differs from a plain one. */
+interface RunOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** 0 unless told. */
+  readonly exitCode?: number;
+}
+
+/** Runs `lookaside …` to its end. Throws with its words if it ends with another exit code. */
 export async function runLookaside(
   args: readonly string[],
   home: string,
-  environment: Readonly<Record<string, string>> = {},
+  { environment, exitCode = 0 }: RunOptions = {},
 ): Promise<LookasideRun> {
   const started = performance.now();
   const child = spawn(process.execPath, [MAIN_FILE, ...args], {
@@ -43,7 +50,7 @@ export async function runLookaside(
       once(child, 'close'),
     ]);
     const seconds = (performance.now() - started) / 1000;
-    if (child.exitCode === 0) return { stdout, seconds, peak };
+    if (child.exitCode === exitCode) return { stdout, seconds, peak };
     throw new Error(`lookaside ${args.join(' ')}: exit code ${child.exitCode}\n${stderr}`);
   } finally {
     clearInterval(looking);

@@ -5,6 +5,7 @@ import type { Spread } from './statistics.ts';
 export const PART_NAMES = [
   'lookups',
   'verify',
+  'keys',
   'refresh',
   'fanout',
   'memory',

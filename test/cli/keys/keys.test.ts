@@ -126,7 +126,7 @@ describeWith(['gpg', 'gpgv'], 'keys', () => {
     );
     assert.deepEqual(
       one.objections.map(({ client }) => client),
-      ['rhel-fips', 'go'],
+      ['rhel-fips', 'gnupg-fips', 'go'],
     );
     assert.deepEqual(
       other.objections.map(({ client }) => client),
@@ -206,6 +206,44 @@ describeWith(['gpg', 'gpgv'], 'keys', () => {
     assert.equal(stdout.toString(), `r.example/all/both:v1@${ONE}\nr.example/any/one:v1@${TWO}\n`);
   });
 
+  it('goes by the policy of a node', async () => {
+    const signedBy = { type: 'signedBy', keyType: 'GPGKeys', keyPath: at('keys', 'lasting.asc') };
+    const docker = { 'r.example/any': [signedBy] };
+    const policy = { default: [{ type: 'insecureAcceptAnything' }], transports: { docker } };
+    await writeFile(at('policy.json'), JSON.stringify(policy));
+    const words = ['keys', source, '--policy', at('policy.json'), '--at', '5d'];
+    const { code, stdout } = await runInProcess(words);
+    assert.equal(code, 0);
+    assert.match(
+      stdout.toString(),
+      /^accepted now: 3 images, 3 signatures; at .*Z, 0 images would be refused, and 0 signatures would count no more$/m,
+    );
+  });
+
+  it('takes a key that must sign too for one that all images lack, until it has signed', async () => {
+    const place = at('pair');
+    const sign = async (key: SigningKey, number: number): Promise<void> => {
+      const claims = { dockerReference: 'r.example/pair/app:v1', manifestDigest: ONE };
+      const bytes = await signer.sign(key, claims);
+      await writeSignature(place, { repository: 'pair/app', digest: ONE, number }, bytes);
+    };
+    const accepted = async (...names: readonly string[]): Promise<number> => {
+      const keys = names.map((name) => `keys/${name}.asc`);
+      const scopes = { 'r.example/pair': { keys, require: 'all' } };
+      await writeFile(at('pair.yaml'), JSON.stringify({ scopes }));
+      const words = ['keys', place, '--config', at('pair.yaml'), '--format=json'];
+      const { stdout } = await runInProcess(words);
+      return (JSON.parse(stdout.toString()) as KeysJson).summary.images;
+    };
+    await sign(ending, 1);
+    await sign(split, 2);
+    assert.equal(await accepted('ending', 'split'), 1);
+    assert.equal(await accepted('ending', 'split', 'lasting'), 0);
+    await sign(lasting, 3);
+    assert.equal(await accepted('ending', 'split', 'lasting'), 1);
+    assert.equal(await accepted('split', 'lasting'), 1);
+  });
+
   it('says where it does not know all', async () => {
     const broken = at('broken.yaml');
     const text = await readFile(config, 'utf8');
@@ -222,6 +260,10 @@ describeWith(['gpg', 'gpgv'], 'keys', () => {
     'a key that nobody accepts': [
       ['--without', 'AB'.repeat(20)],
       /--without: the key (?:AB){20} is none of those that signatures are verified with\nhint: /,
+    ],
+    'a key by its ID or mail address': [
+      ['--without', 'signer@example.com'],
+      /--without: expected a fingerprint or a file of keys, got "signer@.*\nhint: give all 40 digits/,
     ],
     'a file that is not there': [
       ['--without', '/none.asc'],
@@ -245,6 +287,9 @@ describeWith(['gpg', 'gpgv'], 'keys', () => {
   it('needs keys', async () => {
     const { code, stderr } = await runInProcess(['keys', source]);
     assert.equal(code, 2);
-    assert.match(stderr, /^lookaside: keys needs the keys .*\nhint: give --keys, or scopes/);
+    assert.match(
+      stderr,
+      /^lookaside: keys needs the keys .*\nhint: give --keys, --policy, or scopes/,
+    );
   });
 });

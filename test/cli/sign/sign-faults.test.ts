@@ -225,8 +225,9 @@ describeWith(TOOLS, 'lookaside sign', () => {
     });
 
     it('of no image, also in a file or on standard input', async () => {
-      const [empty, missing] = [at('empty'), at('missing')];
+      const [empty, missing, broken] = [at('empty'), at('missing'), at('broken')];
       await writeFile(empty, '# none\n\n');
+      await writeFile(broken, `# list\r\n${image.reference}\r\n${'--help '.repeat(1000)}\n`);
       for (const [args, message] of [
         [[], /^lookaside: sign needs an image\nhint: name images as nodes pull them/],
         [['--images', empty], /^lookaside: --images: .*empty names none\nhint: /],
@@ -234,6 +235,10 @@ describeWith(TOOLS, 'lookaside sign', () => {
         [
           ['--images', missing],
           /^lookaside: --images: .*missing.*\nhint: name a file with an image/,
+        ],
+        [
+          ['--images', broken],
+          /^lookaside: --images: .*broken:3: expected an image, got "--help .{1,1000}…\nhint: write it as/,
         ],
       ] as const) {
         const { code, stderr } = await runLookaside(['sign', ...args, '--sign-by', 'x']);

@@ -182,6 +182,31 @@ describe('what is foreseen of keys', () => {
     const foreseen = await foresee(policy, signed, { without: new Set([A.fingerprint]) });
     assert.equal(foreseen.images, 1);
     assert.deepEqual(lostOf(foreseen), ['r.example/more/app:1']);
+    // That of any/app is served, and nothing depends on it.
+    assert.equal(foreseen.signatures, 2);
+    assert.equal(foreseen.lostSignatures, 2);
+    assert.equal((await foresee(policy, signed, { days: 1 })).lostSignatures, 0);
+  });
+
+  it('names keys that become good again, and does not count on them', async () => {
+    const user = 'U <u@example.test>';
+    const [born, days] = [B.created, (number: number) => number * DAY];
+    // Expired; the certification that says so ends in ten days.
+    const terms = { keyLifetime: days(50), lifetime: SECONDS + days(10) - born };
+    const limited = Buffer.concat([
+      packetOf.primary(B),
+      packetOf.user(user),
+      signUser(B, user, { type: 0x13, created: born, ...terms }),
+    ]);
+    const policy = await policyOf({
+      'r.example': [await by(Buffer.concat([fileOf(A, 50), limited]))],
+    });
+    const signed = [['app', 'r.example/app:1', A]] as const;
+    assert.deepEqual((await foresee(policy, signed, { days: 9 })).revived, []);
+    const { revived, lostImages } = await foresee(policy, signed, { days: 60 });
+    assert.deepEqual([revived, lostImages], [[B.fingerprint], 1]);
+    const without = new Set([B.fingerprint]);
+    assert.deepEqual((await foresee(policy, signed, { days: 60, without })).revived, []);
   });
 
   it('keeps as many lost images as were asked for, and counts all', async () => {
