@@ -140,7 +140,9 @@ function adviseOnOldClients(scopes: readonly Scope[]): readonly string[] {
   const rules = scopes.flatMap(({ signedBy }) => signedBy.map((one) => one.signedIdentity.type));
   const advice: string[] = [];
   if (rules.includes('remapIdentity')) {
-    advice.push('clients before containers/image 5.9 refuse a policy with remapIdentity');
+    advice.push(
+      'clients before containers/image 5.9, such as those of RHEL 7, refuse a policy with remapIdentity: for such nodes, write files from a configuration whose scopes of mirrors have none, and pull by the name that was signed',
+    );
   }
   if (scopes.some(({ name }) => name.startsWith('*.'))) {
     advice.push('clients before containers/image 5.10 do not know *.DOMAIN scopes');
