@@ -22,7 +22,7 @@ export async function checkNode(
 ): Promise<number> {
   const policy = await readNodePolicy(settings);
   const wanted = createWantedNode(policy, {
-    ...toNodeFilesOptions(settings, undefined),
+    ...toNodeFilesOptions(settings, policy, undefined),
     now: new Date(),
     expiryWarning: settings['expiry-warning'],
   });

@@ -30,7 +30,7 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
   const { url, staging } = options;
   const own = scopes.filter(({ store }) => store === undefined);
   // One that signs is given the directory in place of the address.
-  const advice = staging === undefined ? adviseOnAddress(url, own) : [];
+  const advice = url && staging === undefined ? adviseOnAddress(url, own) : [];
   for (const store of new Set(scopes.flatMap((scope) => scope.store ?? []))) {
     advice.push(...adviseOnOtherStore(store));
   }
