@@ -230,6 +230,18 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
 
     for (const [title, spoil, expected] of [
       [
+        'the policy takes anything',
+        () =>
+          put(
+            'etc/containers/policy.json',
+            JSON.stringify({
+              default: REJECT,
+              transports: { docker: { 'registry.redhat.io': ANYTHING } },
+            }),
+          ),
+        /weaker-scope: expected signedBy a key in \/etc\/pki\/rpm-gpg\/RPM-GPG-KEY-redhat-release, got insecure/,
+      ],
+      [
         'the file of keys is missing',
         () => rm(at('out', REDHAT_KEY)),
         /RPM-GPG-KEY-redhat-release: key-file-missing/,
