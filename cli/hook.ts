@@ -125,8 +125,7 @@ async function judgeBranch(
     if (refused)
       shown.push(`  ${refused.code}: ${toPrintable(refused.message)}. ${asSentence(refused.hint)}`);
     if (faults.length > SHOWN) shown.push(`  and ${faults.length - SHOWN} more`);
-    const hasNoKeys = report.keys.length === 0 && report.keyFaults === undefined;
-    const warning = hasNoKeys ? [`${head} warning: ${NO_KEYS}`] : [];
+    const warning = report.signersUnchecked ? [`${head} warning: ${NO_KEYS}`] : [];
     const summary = `${head} ${formatSummary(report, strict)}`;
     const notes = listAddedKeys(report)
       .slice(0, SHOWN)

@@ -167,7 +167,7 @@ function fillIn(name: string, members: ScopeMembers): ScopeMembers | string {
   if (vendor === undefined) return members;
   const known = findVendorScope(vendor, name);
   if (known) return { ...known, ...members };
-  return `expected a scope of ${vendor} (${listVendorScopes(vendor).join(', ')}, or a part of one), got ${JSON.stringify(name)}; for a mirror give store, keys and signedIdentity`;
+  return `expected a scope of ${vendor} (${listVendorScopes(vendor).join(', ')}, or a part of one), got ${JSON.stringify(name)}; for a mirror give keys and signedIdentity in its place`;
 }
 
 function findFault(members: ScopeMembers): ReturnType<FindFault> {

@@ -21,7 +21,10 @@ import { stateFile } from '../inputs/state-file.ts';
 import { Progress } from './progress.ts';
 
 /** What one pass over a source found. */
-export interface Checked extends Pick<CheckReport, 'source' | 'keys' | 'keyFaults'> {
+export interface Checked extends Pick<
+  CheckReport,
+  'source' | 'keys' | 'signersUnchecked' | 'keyFaults'
+> {
   readonly store: SignatureStore;
 }
 
@@ -63,7 +66,7 @@ export async function checkSource(
 export function reportKeys(
   policy: Policy,
   store?: Pick<SignatureStore, 'hasSigned'>,
-): Pick<CheckReport, 'keys' | 'keyFaults'> {
+): Pick<CheckReport, 'keys' | 'signersUnchecked' | 'keyFaults'> {
   const keyFaults = listKeyFaults(policy);
   const isInUse = (subkey: string): boolean => store?.hasSigned(subkey) ?? false;
   const { keys: all = [], lives } = policy.keyring ?? {};
@@ -71,7 +74,11 @@ export function reportKeys(
     const { fingerprint, userIds } = key;
     return { fingerprint, userIds, expires: formatEnd(key, lives?.get(fingerprint), isInUse) };
   });
-  return { keys, ...(keyFaults.length > 0 && { keyFaults }) };
+  return {
+    keys,
+    ...(!policy.keyring && { signersUnchecked: true }),
+    ...(keyFaults.length > 0 && { keyFaults }),
+  };
 }
 
 interface OpenPass {

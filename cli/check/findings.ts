@@ -100,8 +100,7 @@ const NO_SIGNATURES =
 export function listRemarks({
   summary: { accepted, unverified, rejected },
   files,
-  keys,
-  keyFaults = [],
+  signersUnchecked,
   refused,
   base,
 }: CheckReport): readonly Remark[] {
@@ -111,12 +110,8 @@ export function listRemarks({
     files.every(({ status }) => status === 'ignored') &&
     refused === undefined &&
     base === undefined;
-  // Of a proposal that is refused for its rules no key is known either.
-  const isUnread = refused !== undefined && base !== undefined;
   return [
-    ...(keys.length === 0 && keyFaults.length === 0 && !isUnread
-      ? [{ code: 'no-keys', message: NO_KEYS } as const]
-      : []),
+    ...(signersUnchecked === true ? [{ code: 'no-keys', message: NO_KEYS } as const] : []),
     ...(isEmpty ? [{ code: 'no-signatures', message: NO_SIGNATURES } as const] : []),
   ];
 }

@@ -16,6 +16,7 @@ const CURED: ReadonlySet<RejectionCode> = new Set([
   'identity-mismatch',
   'repository-mismatch',
   'host-mismatch',
+  'other-store',
 ]);
 
 /**
@@ -33,11 +34,29 @@ export function adviseTarget(
         (file) => !isTaken(file) && file.by === 'target' && CURED.has(file.rejection.code),
       ),
   );
-  if (refused.length === 0) return undefined;
-  return formatScopes(
-    refused.flatMap(({ wanted: { image } }) => (image ? [findRenaming(image, settings.map)] : [])),
-    settings.keys,
-  );
+  const scopes = refused.flatMap((digest) => scopesFor(digest, settings));
+  return scopes.length === 0 ? undefined : formatScopes(scopes);
+}
+
+type NamedScope = readonly [name: string, members: object];
+
+/** One for the name upstream, and one for another name here. */
+function scopesFor(
+  { wanted, files }: MirroredDigest,
+  { map, keys }: Pick<Settings, 'map' | 'keys'>,
+): readonly NamedScope[] {
+  const { image } = wanted;
+  if (!image) return [];
+  const { from, to } = findRenaming(image, map);
+  const names = keys.map((file) => `keys/${basename(file)}`);
+  const signers = { keys: names.length === 0 ? ['keys/upstream.asc'] : names };
+  const signedIdentity = { type: 'remapIdentity', prefix: to, signedPrefix: from };
+  // A scope that names the store of the upstream stays as it is.
+  const isThere = files.some((file) => !isTaken(file) && file.rejection.code === 'other-store');
+  return [
+    ...(isThere ? [] : [[from, signers] as const]),
+    ...(from === to ? [] : [[to, { ...signers, signedIdentity }] as const]),
+  ];
 }
 
 /** By which an image got its name here; the host alone for one that keeps its own. */
@@ -51,16 +70,11 @@ function findRenaming({ upstream, local }: MirroredName, renamings: readonly Ren
 }
 
 /** As a part of `lookaside.yaml`. */
-export function formatScopes(renamings: readonly Renaming[], keyFiles: readonly string[]): string {
-  const keys = keyFiles.map((file) => `keys/${basename(file)}`);
-  const signers = { keys: keys.length === 0 ? ['keys/upstream.asc'] : keys };
-  const scopes = renamings.flatMap(({ from, to }) => {
-    const own = [[from, signers] as const];
-    if (from === to) return own;
-    const signedIdentity = { type: 'remapIdentity', prefix: to, signedPrefix: from };
-    return [...own, [to, { ...signers, signedIdentity }] as const];
-  });
-  const document = { scopes: Object.fromEntries(scopes) };
+function formatScopes(scopes: readonly NamedScope[]): string {
   // Aliases of YAML would have to be understood before they can be copied.
-  return new Document(document, { aliasDuplicateObjects: false }).toString({ lineWidth: 0 });
+  const document = new Document(
+    { scopes: Object.fromEntries(scopes) },
+    { aliasDuplicateObjects: false },
+  );
+  return document.toString({ lineWidth: 0 });
 }

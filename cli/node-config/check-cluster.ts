@@ -18,7 +18,7 @@ export async function checkCluster(
   io: ProcessIo,
 ): Promise<number> {
   const policy = await readNodePolicy(settings);
-  const options = toNodeFilesOptions(settings, undefined);
+  const options = toNodeFilesOptions(settings, policy, undefined);
   const wanted = createWantedNode(policy, {
     ...options,
     now: new Date(),

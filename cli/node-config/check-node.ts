@@ -22,7 +22,7 @@ export async function checkNode(
 ): Promise<number> {
   const policy = await readNodePolicy(settings);
   const wanted = createWantedNode(policy, {
-    ...toNodeFilesOptions(settings, undefined),
+    ...toNodeFilesOptions(settings, policy, undefined),
     now: new Date(),
     expiryWarning: settings['expiry-warning'],
   });
@@ -33,7 +33,7 @@ export async function checkNode(
     );
   }
   const findings = await inspectNode(state, wanted);
-  const report = { root, scopes: wanted.scopes.size, findings };
+  const report = { root, scopes: wanted.policyScopes.size, findings };
   await write(io.stdout, formatNodeReport(report, settings.format === 'json', io));
   return findings.some(({ severity }) => severity === 'fault') ? 1 : 0;
 }

@@ -46,6 +46,7 @@ export async function readNodePolicy(settings: Settings): Promise<Policy> {
  */
 export function toNodeFilesOptions(
   settings: Settings,
+  policy: Policy,
   existing: PolicyJson | undefined,
 ): NodeFilesOptions {
   const { name, clients, staging, rootless: isRootless, default: byDefault } = settings;
@@ -56,7 +57,7 @@ export function toNodeFilesOptions(
     isRootless,
     byDefault,
     existing,
-    url: readUrl(settings.url),
+    url: readUrl(settings.url, policy),
     keyForm: isRootless ? readRootlessForm(settings) : settings['keys-as'],
   };
 }
@@ -68,8 +69,9 @@ function readRootlessForm({ 'keys-as': form }: Settings): 'data' {
   throw new UsageError(message, 'leave out one of them');
 }
 
-function readUrl(text: string | undefined): StoreUrl {
+function readUrl(text: string | undefined, policy: Policy): StoreUrl | undefined {
   if (text !== undefined) return readStoreUrl(text);
+  if (signedScopes(policy).every(({ store }) => store !== undefined)) return undefined;
   throw new UsageError('node-config needs the address of the store', STORE_URL_HINT);
 }
 

@@ -21,7 +21,7 @@ import { readExistingPolicy } from './installed-policy.ts';
 export async function diffNode(tree: NodeTree, settings: Settings, io: ProcessIo): Promise<number> {
   const policy = await readNodePolicy(settings);
   const existing = await readExisting(tree, policy, settings);
-  const files = createFiles(policy, toNodeFilesOptions(settings, existing));
+  const files = createFiles(policy, toNodeFilesOptions(settings, policy, existing));
   const patches = [];
   for (const file of files) {
     const patch = createPatch(file, await tree.files.readFile(file.path));

@@ -12,7 +12,7 @@ import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
 import { readSignedBy } from '../inputs/read-policy.ts';
 import { type PolicyText, readPolicyText } from '../inputs/read-policy-text.ts';
-import { signedScopes } from '../../generator/nodes/node-files.ts';
+import { policyScopes } from '../../generator/nodes/node-files.ts';
 
 /** A policy to put scopes into, and what is to be said of that. */
 export interface ExistingPolicy {
@@ -105,7 +105,7 @@ export async function readExistingPolicy(
   const read = await readPolicyText('--merge', file);
   const content = readPolicyJson(read.text);
   const installed = await readInstalledPolicy(file, read, content, settings['policy-root']);
-  const loosenings = findLoosenings(signedScopes(policy), installed);
+  const loosenings = findLoosenings(policyScopes(policy), installed);
   const warnings = [
     ...judgeLoosenings(file, content, loosenings, settings, MERGE_HINT),
     ...warnOfPolicy(read.scopes).map((sentence) => `${file}: ${sentence}`),

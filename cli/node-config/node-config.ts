@@ -37,7 +37,7 @@ export async function nodeConfig(
   checkTarget(settings);
   const policy = await readNodePolicy(settings);
   const existing = await readExisting(settings, policy);
-  const options = toNodeFilesOptions(settings, existing?.content);
+  const options = toNodeFilesOptions(settings, policy, existing?.content);
   const madeFrom = { scopes: signedScopes(policy), url: options.url };
   const files = createFiles(policy, options);
   const target = writeTarget(files, settings, madeFrom);

@@ -1,7 +1,7 @@
 // The policy.json below --out DIR, which is replaced as a whole where there is no --merge.
 import { join } from 'node:path';
 import type { NodeFile } from '../../generator/nodes/node-file.ts';
-import { signedScopes } from '../../generator/nodes/node-files.ts';
+import { policyScopes } from '../../generator/nodes/node-files.ts';
 import { readPolicyJson } from '../../generator/nodes/policy-file.ts';
 import { findLoosenings } from '../../generator/policy/strictness.ts';
 import {
@@ -34,7 +34,7 @@ export async function judgeReplaced(
   if (!read) return [];
   const content = readPolicyJson(read.text);
   const installed = await readInstalledPolicy(file, read, content, root);
-  const scopes = signedScopes(policy);
+  const scopes = policyScopes(policy);
   const gone = findGone([...installed.scopes.keys()], scopes, settings.default);
   const loosenings = findLoosenings([...scopes, ...gone], installed);
   return judgeLoosenings(file, content, loosenings, settings, HINT);

@@ -57,6 +57,8 @@ const CURES: Readonly<Partial<Record<RejectionCode, (location: string) => string
   'out-of-scope': addScope,
   'policy-rejects': (location) =>
     `Change the policy of the scope in ${REPOSITORY_CONFIG} of ${location}, or sign under a name that another scope covers.`,
+  'other-store': (location) =>
+    `Leave it out: nodes ask that store. If it is for a mirror of the image, give the mirror a scope with remapIdentity in ${REPOSITORY_CONFIG} of ${location}, and push that.`,
   'path-too-deep': (location) => shorten(location, 'max-path-depth'),
   'path-too-long': (location) => shorten(location, 'max-path-length'),
 };

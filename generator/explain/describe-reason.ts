@@ -88,6 +88,7 @@ const CURED_BY_SETTINGS: ReadonlySet<RejectionCode> = new Set([
   'identity-mismatch',
   'out-of-scope',
   'policy-rejects',
+  'other-store',
 ]);
 
 function endingFor(code: RejectionCode): string {

@@ -41,6 +41,16 @@ export function signedScopes(policy: Policy): readonly Scope[] {
   );
 }
 
+/** The scopes whose images a release vouches for: their digests come from it, and it is verified before an update. */
+export function releaseScopes(policy: Policy): readonly Scope[] {
+  return [...policy.scopes.values()].filter(isOfRelease);
+}
+
+/** All scopes that the policy of a node has. */
+export function policyScopes(policy: Policy): readonly Scope[] {
+  return [...signedScopes(policy), ...releaseScopes(policy)];
+}
+
 /**
  * The files for nodes, in the order in which they are laid out: the policy comes last, as it asks
  * for what the others give.
@@ -54,9 +64,7 @@ export function createNodeFiles(policy: Policy, options: NodeFilesOptions): read
     name,
     haveKeyPaths: options.clients !== 'any',
   });
-  // Their digests come from the release, which is verified before an update.
-  const vouchedFor = [...policy.scopes.values()].filter(isOfRelease);
-  const all = [...scopes, ...vouchedFor];
+  const all = policyScopes(policy);
   const content = existing
     ? mergePolicyJson(existing, all, keys, byDefault)
     : createPolicyJson(all, keys, byDefault ?? 'reject');

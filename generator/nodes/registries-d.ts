@@ -13,7 +13,8 @@ import { type StoreUrl, formatFileUrl, formatStoreUrl } from './store-url.ts';
 export type Clients = 'any' | '5.22+' | '5.40+';
 
 export interface RegistriesOptions {
-  readonly url: StoreUrl;
+  /** Of this store; undefined where every scope has another. */
+  readonly url: StoreUrl | undefined;
   readonly clients: Clients;
   /** For machines that sign: the directory that they write to, and read from; absolute. */
   readonly staging: string | undefined;
@@ -56,11 +57,14 @@ export function toSection(scope: Scope, options: RegistriesOptions): Section {
  * read and then its own, and removes what lies behind (containers/image docker/docker_image_dest.go,
  * putSignaturesToLookaside): what it does not read is lost. Another store than this one is only read.
  */
-export function storeOf(scope: Scope, { url, staging }: RegistriesOptions): string {
+export function storeOf(
+  scope: Scope,
+  { url, staging }: Pick<RegistriesOptions, 'url' | 'staging'>,
+): string {
   if (scope.store !== undefined) return scope.store;
-  return staging === undefined
-    ? formatStoreUrl(url, scope.prefix ?? '')
-    : stagingOf(scope, staging);
+  if (staging !== undefined) return stagingOf(scope, staging);
+  if (!url) throw new Error(`no address of a store for the scope ${JSON.stringify(scope.name)}`);
+  return formatStoreUrl(url, scope.prefix ?? '');
 }
 
 function stagingOf({ prefix = '' }: Scope, staging: string): string {

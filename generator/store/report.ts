@@ -107,6 +107,8 @@ export interface CheckReport {
     readonly commit?: string;
   };
   readonly keys: readonly KeyInfo[];
+  /** No scope asks for a signature, so nobody knows who signed what is here; absent where one does. */
+  readonly signersUnchecked?: true;
   readonly summary: Summary;
   readonly files: readonly ReportedFile[];
   /** Keys that cannot be used, and what that means for their scopes; absent where all can. */

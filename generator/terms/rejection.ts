@@ -158,7 +158,7 @@ export const REJECTIONS = {
   'other-store': {
     cause:
       'The scope of the image has a `store` of its own. Nodes ask that store, and would never find the file in this one.',
-    cure: 'Remove the file, or take `store` out of the scope.',
+    cure: 'Remove the file. If it is for a mirror of the image, give the mirror a scope with `remapIdentity`; if nodes should ask this store, take `store` or `vendor` out of the scope.',
   },
   misplaced: {
     cause:

@@ -5,7 +5,7 @@ import {
   type KeyPlaces,
   placeKeys,
 } from '../../generator/nodes/key-files.ts';
-import { SYSTEM_DIRECTORY, signedScopes } from '../../generator/nodes/node-files.ts';
+import { SYSTEM_DIRECTORY, releaseScopes, signedScopes } from '../../generator/nodes/node-files.ts';
 import {
   type DefaultRequirement,
   createPolicyJson,
@@ -19,6 +19,7 @@ import {
 } from '../../generator/nodes/registries-d.ts';
 import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import { type Policy, type Scope, createScope } from '../../generator/policy/policy.ts';
+import { findAround } from '../../generator/policy/scope-chain.ts';
 
 /** A file for nodes, whose place does not depend on where the store is. */
 export interface GuideFile {
@@ -59,15 +60,19 @@ export interface NodeGuide {
 export function createNodeGuide(policy: Policy): NodeGuide {
   const scopes = signedScopes(policy);
   const places = placeKeys(scopes, { form: 'file', name: NAME, haveKeyPaths: false });
-  const signed = new Set(scopes);
+  const releases = releaseScopes(policy);
+  const written = new Set([...scopes, ...releases]);
   const outside = policy.scopes.get('');
   const byDefault = outside && rejectsAll(outside) ? 'reject' : 'insecureAcceptAnything';
   return {
-    files: scopes.length > 0 ? listFiles(scopes, places, byDefault) : [],
-    membersFor: (some) => some.map((scope) => formatScopeMember(scope, places)).join(',\n'),
+    files: scopes.length > 0 ? listFiles(scopes, releases, places, byDefault) : [],
+    membersFor: (some) =>
+      [...some, ...within(some, releases)]
+        .map((scope) => formatScopeMember(scope, places))
+        .join(',\n'),
     filesFor: (some) => {
       const keyPaths = new Set(some.flatMap((scope) => keyPathsOf(scope, places)));
-      return listFiles(some, places, byDefault).filter(
+      return listFiles(some, releases, places, byDefault).filter(
         ({ path }) => !path.startsWith(`${KEY_DIRECTORY}/`) || keyPaths.has(`/${path}`),
       );
     },
@@ -80,9 +85,15 @@ export function createNodeGuide(policy: Policy): NodeGuide {
     byDefault,
     isWhole: [...policy.scopes.values()].every(
       (scope) =>
-        signed.has(scope) || (scope.name === '' && (scope.takesAnything || rejectsAll(scope))),
+        written.has(scope) || (scope.name === '' && (scope.takesAnything || rejectsAll(scope))),
     ),
   };
+}
+
+/** Of the scopes whose images a release vouches for, those inside the others: they need no signature there. */
+function within(some: readonly Scope[], releases: readonly Scope[]): readonly Scope[] {
+  const names = new Map(some.map((scope) => [scope.name, scope]));
+  return releases.filter(({ name }) => findAround(names, name) !== undefined);
 }
 
 /** Whether no image of the scope can be taken, as `reject` says. */
@@ -106,10 +117,11 @@ const SYSTEM_WIDE: Omit<RegistriesOptions, 'url'> = {
 /** In the order of `createNodeFiles`. */
 function listFiles(
   scopes: readonly Scope[],
+  releases: readonly Scope[],
   places: KeyPlaces,
   byDefault: DefaultRequirement,
 ): readonly GuideFile[] {
-  const content = createPolicyJson(scopes, places, byDefault);
+  const content = createPolicyJson([...scopes, ...releases], places, byDefault);
   const policyJson = Buffer.from(formatPolicyJson(content));
   return [
     ...places.files.map(({ path, bytes }) => ({ path, bytesFor: () => bytes })),

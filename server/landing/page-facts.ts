@@ -1,6 +1,7 @@
 // What the page tells, before it is written down.
 import type { IsInUse, KeyLife } from '../../generator/openpgp/keys/key-state.ts';
 import { hasKeysOnNodes } from '../../generator/nodes/key-files.ts';
+import { releaseScopes } from '../../generator/nodes/node-files.ts';
 import type { KeyInfo } from '../../generator/openpgp/keyring.ts';
 import { type Policy, type SignedBy, hasUnknownKeys } from '../../generator/policy/policy.ts';
 import {
@@ -103,7 +104,7 @@ export function createPolicyFacts(policy: Policy, guide = createNodeGuide(policy
       id: toId(scope.scope.name, ids),
     })),
     byDefault: guide.byDefault,
-    otherScopes: policy.scopes.size - guide.scopes.length,
+    otherScopes: policy.scopes.size - guide.scopes.length - releaseScopes(policy).length,
     downloads: createDownloads(policy, guide),
     way: createNamedWay(guide),
   };

@@ -68,6 +68,7 @@ export interface MirrorReport {
 const ABOUT_NAMES: ReadonlySet<RejectionCode> = new Set([
   'out-of-scope',
   'policy-rejects',
+  'other-store',
   'repository-mismatch',
   'host-mismatch',
   'identity-mismatch',

@@ -234,7 +234,7 @@ const VENDOR_FAULTS: readonly (readonly [scope: object, fault: string])[] = [
   [{ vendor: 'ubuntu' }, 'vendor: expected redhat or openshift or suse, got "ubuntu"'],
   [
     { vendor: 'redhat' },
-    'vendor: expected a scope of redhat (registry.access.redhat.com, registry.redhat.io, or a part of one), got "registry.example"; for a mirror give store, keys and signedIdentity',
+    'vendor: expected a scope of redhat (registry.access.redhat.com, registry.redhat.io, or a part of one), got "registry.example"; for a mirror give keys and signedIdentity in its place',
   ],
 ];
 

@@ -15,6 +15,7 @@ const DIGEST = `sha256:${'ab'.repeat(32)}`;
 
 const reportSchema = z.strictObject({
   source: z.strictObject({ kind: z.literal('directory'), location: z.string() }),
+  signersUnchecked: z.literal(true).optional(),
   keys: z.array(
     z.strictObject({
       fingerprint: z.string().regex(/^[0-9A-F]{40}$/),

@@ -42,12 +42,12 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'gpgv', 'nginx'], 'v
     await images?.stop();
   });
 
-  const writeNode = async (): Promise<string> => {
+  const writeNode = async (config = images.lightConfig): Promise<string> => {
     const tree = join(directory(), 'tree');
     const { code, stderr } = await runLookaside([
       'node-config',
       '--config',
-      images.lightConfig,
+      config,
       '--url',
       server.baseUrl,
       '--default',
@@ -106,6 +106,21 @@ insecure = true
       });
     });
   }
+
+  it('lets nodes that know no remapIdentity pull by the name of the vendor', async () => {
+    const tree = await writeNode(images.oldNodesConfig);
+    const policy = await readFile(join(tree, 'etc/containers/policy.json'), 'utf8');
+    assert.doesNotMatch(policy, /signedIdentity/);
+    await mirrorVendor(tree);
+    const { copyWithSkopeo } = await onSystem(tree);
+    await expect(copyWithSkopeo, images.vendorImage('good'), 'accepted');
+    await expect(copyWithSkopeo, images.vendorImage('unmirrored'), NO_SIGNATURE);
+    await expect(
+      copyWithSkopeo,
+      images.mirrored('good'),
+      /Signature for identity .* is not accepted/,
+    );
+  });
 
   it('has a node that --check finds good, and bad without the key of the vendor', async () => {
     const tree = await writeNode();

@@ -30,7 +30,7 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
   const { url, staging } = options;
   const own = scopes.filter(({ store }) => store === undefined);
   // One that signs is given the directory in place of the address.
-  const advice = staging === undefined ? adviseOnAddress(url, own) : [];
+  const advice = url && staging === undefined ? adviseOnAddress(url, own) : [];
   for (const store of new Set(scopes.flatMap((scope) => scope.store ?? []))) {
     advice.push(...adviseOnOtherStore(store));
   }
@@ -140,7 +140,9 @@ function adviseOnOldClients(scopes: readonly Scope[]): readonly string[] {
   const rules = scopes.flatMap(({ signedBy }) => signedBy.map((one) => one.signedIdentity.type));
   const advice: string[] = [];
   if (rules.includes('remapIdentity')) {
-    advice.push('clients before containers/image 5.9 refuse a policy with remapIdentity');
+    advice.push(
+      'clients before containers/image 5.9, such as those of RHEL 7, refuse a policy with remapIdentity: for such nodes, write files from a configuration whose scopes of mirrors have none, and pull by the name that was signed',
+    );
   }
   if (scopes.some(({ name }) => name.startsWith('*.'))) {
     advice.push('clients before containers/image 5.10 do not know *.DOMAIN scopes');

@@ -136,6 +136,9 @@ export function nameRequirements(requirements: readonly Requirement[]): string {
   const names = requirements.map((requirement) => {
     switch (requirement.type) {
       case 'signedBy': {
+        if (hasUnknownKeys(requirement)) {
+          return `signedBy a key in ${requirement.keyPaths?.join(', ')}`;
+        }
         const { length } = requirement.keyring.keys;
         return length === 1 ? 'signedBy one key' : `signedBy any of ${length} keys`;
       }

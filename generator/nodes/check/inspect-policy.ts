@@ -52,7 +52,7 @@ export async function inspectPolicy(
   }
   const lookup = { policyPath: path, keyFiles };
   const findings: NodeFinding[] = [];
-  for (const scope of wanted.scopes.values()) {
+  for (const scope of wanted.policyScopes.values()) {
     findings.push(...(await inspectScope(scope, policy, lookup, wanted)));
   }
   return [
@@ -158,7 +158,7 @@ async function inspectOthersKeys(
 ): Promise<readonly NodeFinding[]> {
   const findings: NodeFinding[] = [];
   for (const [name, unread] of new Map([['', byDefault], ...docker])) {
-    if (wanted.scopes.has(name)) continue;
+    if (wanted.policyScopes.has(name)) continue;
     const read = await readRequirements(unread, lookup);
     for (const { code, path, message } of read.findings) {
       // Those are told of whatever scope they are in.
@@ -174,11 +174,11 @@ async function inspectOthersKeys(
 async function inspectNarrower(
   { docker }: PolicyParts,
   lookup: KeyLookup,
-  wanted: WantedNode,
+  { policyScopes }: WantedNode,
 ): Promise<readonly NodeFinding[]> {
   const findings: NodeFinding[] = [];
   for (const [name, unread] of docker) {
-    const around = wanted.scopes.has(name) ? undefined : findAround(wanted.scopes, name);
+    const around = policyScopes.has(name) ? undefined : findAround(policyScopes, name);
     if (!around) continue;
     const { requirements } = await readRequirements(unread, lookup);
     if (isAsStrictAs(requirements, around.requirements)) continue;

@@ -5,7 +5,8 @@ import { basename } from 'node:path/posix';
 import { type Scope, describeScope } from '../../policy/policy.ts';
 import { hasKeysOnNodes, placeKeys } from '../key-files.ts';
 import type { NodeFile } from '../node-file.ts';
-import { formatStoreUrl } from '../store-url.ts';
+import { storeOf } from '../registries-d.ts';
+import { parseStoreUrl } from '../store-url.ts';
 import { TargetError, type TargetOptions, type WrittenFile } from './target.ts';
 
 /** Those that a comparison of repositories cannot be wrong for: flatpak pulls by digest. */
@@ -23,22 +24,17 @@ export function writeFlatpakOptions(
   _files: readonly NodeFile[],
   { name, scopes, url }: TargetOptions,
 ): readonly WrittenFile[] {
-  if (!/^https?:/i.test(url.base) || url.query !== '') {
-    throw new TargetError('expected an https:// address of a store without a query');
-  }
+  const stores = scopes.map((scope) => storeOf(scope, { url, staging: undefined }));
+  for (const store of stores) checkStore(store);
   for (const scope of scopes) checkScope(scope);
   const { files } = placeKeys(scopes, { form: 'file', name, haveKeyPaths: false });
   return files.flatMap(({ path, bytes }, index) => {
-    const {
-      name: scopeName = '',
-      prefix = '',
-      store = formatStoreUrl(url, prefix),
-    } = scopes[index] ?? {};
+    const { name: scopeName = '' } = scopes[index] ?? {};
     const keys = basename(path);
     const images = scopeName === '' ? 'all that no other scope covers' : scopeName;
     const text = `# Written by lookaside node-config, for remotes of flatpak 1.17 or later with the images of
 # ${images}
---signature-lookaside=${store}
+--signature-lookaside=${stores[index]}
 --gpg-import=${keys}
 `;
     const options = `${basename(keys, '.asc')}.flatpak`;
@@ -47,6 +43,12 @@ export function writeFlatpakOptions(
       { path: options, bytes: Buffer.from(text) },
     ];
   });
+}
+
+function checkStore(store: string): void {
+  const { base, query } = parseStoreUrl(store);
+  if (/^https?:/i.test(base) && query === '') return;
+  throw new TargetError('expected an https:// address of a store without a query');
 }
 
 function checkScope(wanted: Scope): void {
@@ -60,7 +62,7 @@ function checkScope(wanted: Scope): void {
   if (hasKeysOnNodes(wanted)) {
     throw new TargetError(
       `${scope} names keys by the keyPath that nodes have, and flatpak copies them`,
-      'take keyPath out of the scope, and give its keys',
+      'take keyPath out of the scope, or vendor, and give its store and its keys',
     );
   }
   const unknown = signedBy.find(({ signedIdentity: { type } }) => !KNOWN_IDENTITIES.has(type));

@@ -36,7 +36,8 @@ export interface TargetOptions {
   readonly butane: string;
   /** What the files were made from, for a form that knows no policy.json. */
   readonly scopes: readonly Scope[];
-  readonly url: StoreUrl;
+  /** Undefined where every scope has a store of its own. */
+  readonly url: StoreUrl | undefined;
 }
 
 /** A form in which a node's files can be written down. */

@@ -122,6 +122,15 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside check', () => {
       assert.match(stdout, /\ngood: 1 files: 0 accepted, 1 unverified, 0 rejected, 0 ignored\n$/);
     });
 
+    it('1 where all scopes have other stores, and misses no keys', async () => {
+      await put('team/app', DIGEST, signature);
+      await writeFile(at('vendors.yaml'), 'scopes: { registry.redhat.io: { vendor: redhat } }');
+      const { code, stdout } = await check('--config', at('vendors.yaml'));
+      assert.equal(code, 1);
+      assert.match(stdout, /^team\/app@.*: unknown-signer: /);
+      assert.doesNotMatch(stdout, /no keys were given/);
+    });
+
     it('1 for faults', async () => {
       await put('team/app', DIGEST, '');
       const { code, stderr } = await check('--keys', keyFile);

@@ -22,7 +22,8 @@ function published(path: string, ...messages: readonly string[]): ReportedFile {
 
 function reportOf(files: readonly ReportedFile[], keys = [KEY]): CheckReport {
   const summary = { accepted: 0, unverified: 0, rejected: 0, ignored: 0 };
-  return { source: { kind: 'directory', location: '.' }, keys, summary, files };
+  const unchecked = keys.length === 0 && ({ signersUnchecked: true } as const);
+  return { source: { kind: 'directory', location: '.' }, keys, ...unchecked, summary, files };
 }
 
 interface Element {

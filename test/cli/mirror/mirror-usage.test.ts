@@ -1,5 +1,6 @@
 // What `lookaside mirror` says of wrong use, and tells people who read no JSON.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { runLookaside } from '../../kit/program/lookaside.ts';
 import { LOCAL, MirrorWorld, UPSTREAM } from '../../kit/push/mirror-world.ts';
@@ -100,6 +101,29 @@ describeWith(['gpg', 'gpgv', 'git'], 'the command line of mirror', () => {
       stderr,
       /expected the status listener of a lookaside server at .* got something else/,
     );
+  });
+
+  it('adds only the mirror where a scope says where the signatures upstream are', async () => {
+    const own = await makeGitRemote();
+    try {
+      const elsewhere = `scopes:\n  ${UPSTREAM}: { store: 'https://sigs.example', keys: keys/vendor.asc }\n`;
+      const keys = await readFile(await world.keyFile());
+      await own.publish({ 'lookaside.yaml': elsewhere, 'keys/vendor.asc': keys });
+      const digest = randomDigest();
+      await world.plantSignature('vendor/app', digest, 1);
+      const input = `${UPSTREAM}/app@${digest}\n`;
+      const { code, stdout } = await mirror(['--to'], ['--to', own.path], input);
+      assert.equal(code, 1, stdout);
+      assert.match(stdout, /by the rules of the repository: other-store: .*\n.*hint: .*remapIdent/);
+      const [, advice = ''] = /^hint: .* takes these.*\n\n([^]*)$/m.exec(stdout) ?? [];
+      const { scopes } = parse(advice) as { scopes: Record<string, object> };
+      assert.deepEqual(Object.keys(scopes), [LOCAL]);
+      await own.publish({ 'lookaside.yaml': elsewhere + advice.replace('scopes:\n', '') });
+      const again = await mirror(['--to'], ['--to', own.path], input);
+      assert.equal(again.code, 0, again.stdout);
+    } finally {
+      await own.remove();
+    }
   });
 
   it('says what to add to the configuration of the repository', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parse } from 'yaml';
+import { runInProcess } from '../../kit/program/run-in-process.ts';
 import { run } from '../../kit/process/run.ts';
 import { describeWith } from '../../with-tools.ts';
 import {
@@ -75,6 +76,24 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
       'quay.io/team': [signedByFile('-quay.io-team')],
     });
     assert.deepEqual(await readYaml('lookaside.yaml'), { docker: { 'quay.io/team': both(URL) } });
+  });
+
+  it('needs no address of this store where every scope has another', async () => {
+    const without = async (...args: readonly string[]) =>
+      runInProcess(['node-config', '--default', 'reject', '--out', at('out'), ...args]);
+    const { code, stderr } = await without(...(await configure(redhat)));
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(await readYaml('registry.redhat.io.yaml'), {
+      docker: { 'registry.redhat.io': both(IO) },
+    });
+    await put(REDHAT_KEY, await readFile(at('red.asc')));
+    const check = ['node-config', '--check', at('out')];
+    const checked = await runInProcess([...check, ...(await configure(redhat))]);
+    assert.match(String(checked.stdout), /^good: 2 scopes/m);
+    const own = await configure({ ...redhat, 'quay.io/team': { keys: 'red.asc' } });
+    const needed = await without(...own);
+    assert.equal(needed.code, 2);
+    assert.match(needed.stderr, /node-config needs the address of the store/);
   });
 
   it('means the same as the files of distributions, in files of the same names', async () => {
@@ -211,6 +230,18 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
 
     for (const [title, spoil, expected] of [
       [
+        'the policy takes anything',
+        () =>
+          put(
+            'etc/containers/policy.json',
+            JSON.stringify({
+              default: REJECT,
+              transports: { docker: { 'registry.redhat.io': ANYTHING } },
+            }),
+          ),
+        /weaker-scope: expected signedBy a key in \/etc\/pki\/rpm-gpg\/RPM-GPG-KEY-redhat-release, got insecure/,
+      ],
+      [
         'the file of keys is missing',
         () => rm(at('out', REDHAT_KEY)),
         /RPM-GPG-KEY-redhat-release: key-file-missing/,
@@ -264,6 +295,9 @@ describeWith(['gpg', 'skopeo'], 'lookaside node-config, for the stores of vendor
     const { code, stderr } = await call(...args, ...(await configure(redhat)));
     assert.equal(code, 2);
     assert.match(stderr, /names keys by the keyPath that nodes have/);
-    assert.match(stderr, /hint: take keyPath out of the scope, and give its keys/);
+    assert.match(
+      stderr,
+      /hint: take keyPath out of the scope, or vendor, and give its store and its keys/,
+    );
   });
 });

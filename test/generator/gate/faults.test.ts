@@ -432,7 +432,7 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
       code: 'other-store',
       message:
         /^the scope "registry\.example\/team" has its signatures in the store at https:\/\/vendor\.example\/sigs$/,
-      hint: /take `store` out of the scope/,
+      hint: /take `store` or `vendor` out of the scope/,
       judgedBy: judgeOfOtherStore,
     },
     // Where it lies.

@@ -6,8 +6,9 @@ import { formatStoreUrl, parseStoreUrl } from '../../../generator/nodes/store-ur
 import { type Scope, createScope } from '../../../generator/policy/policy.ts';
 import { scopeLists } from './random-scopes.ts';
 
+const ADDRESS = parseStoreUrl('https://sigs.example/store');
 const OPTIONS: RegistriesOptions = {
-  url: parseStoreUrl('https://sigs.example/store'),
+  url: ADDRESS,
   clients: 'any',
   staging: undefined,
   isRootless: false,
@@ -111,10 +112,7 @@ describe('generator: registries.d', () => {
         const docker = Object.fromEntries(
           scopes
             .filter(({ name }) => name !== '')
-            .map(({ name, prefix = '' }) => [
-              name,
-              { lookaside: formatStoreUrl(OPTIONS.url, prefix) },
-            ]),
+            .map(({ name, prefix = '' }) => [name, { lookaside: formatStoreUrl(ADDRESS, prefix) }]),
         );
         const files = sectionsOf(scopes, { clients: '5.22+' });
         if (Object.keys(docker).length > 0) assert.deepEqual(files['acme.yaml'], { docker });

@@ -35,6 +35,8 @@ export interface VendorImages {
   readonly config: string;
   /** The same, without a copy of the vendor's key for its own scope. */
   readonly lightConfig: string;
+  /** For nodes that know no `remapIdentity`: with the mirror, by the key alone. */
+  readonly oldNodesConfig: string;
   readonly vendorImage: (name: VendorImage) => string;
   readonly mirrored: (name: VendorImage) => string;
   readonly own: (name: OwnImage) => string;
@@ -90,7 +92,16 @@ export async function makeVendorImages(): Promise<VendorImages> {
   }
 
   const vendorStore = await startNginx(upstream);
-  const configure = async (file: string, vendorKeys: object): Promise<string> => {
+  const signedIdentity = {
+    type: 'remapIdentity',
+    prefix: `${ours.host}/mirror`,
+    signedPrefix: vendor.host,
+  };
+  const configure = async (
+    file: string,
+    vendorKeys: object,
+    ofMirror: object = { signedIdentity },
+  ): Promise<string> => {
     const path = join(directory, file);
     const scopes = {
       [vendor.host]: {
@@ -98,14 +109,7 @@ export async function makeVendorImages(): Promise<VendorImages> {
         keyPath: `/${VENDOR_KEY}`,
         ...vendorKeys,
       },
-      [`${ours.host}/mirror`]: {
-        keys: vendorKeyFile,
-        signedIdentity: {
-          type: 'remapIdentity',
-          prefix: `${ours.host}/mirror`,
-          signedPrefix: vendor.host,
-        },
-      },
+      [`${ours.host}/mirror`]: { keys: vendorKeyFile, ...ofMirror },
       [`${ours.host}/team`]: { keys: ownKeyFile },
     };
     // JSON is YAML.
@@ -120,6 +124,7 @@ export async function makeVendorImages(): Promise<VendorImages> {
     source,
     config: await configure('lookaside.yaml', { keys: vendorKeyFile }),
     lightConfig: await configure('light.yaml', {}),
+    oldNodesConfig: await configure('old-nodes.yaml', {}, {}),
     vendorImage: (name) => `${vendor.host}/product/${name}:v1`,
     mirrored: (name) => `${ours.host}/mirror/product/${name}:v1`,
     own: (name) => `${ours.host}/team/${name}:v1`,

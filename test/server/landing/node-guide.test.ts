@@ -49,6 +49,25 @@ describe('the guide for nodes', () => {
     for (const path of scopes.flatMap(({ keyPaths }) => keyPaths)) textOf(files, path.slice(1));
   });
 
+  it('lets images through that a release vouches for, inside a scope that asks for signatures', async () => {
+    const { files, scopes, filesFor, membersFor, isWhole } = createNodeGuide(
+      await policyOf({
+        'quay.io': [await signedBy([RED])],
+        'r.example': [await signedBy([RED])],
+        'quay.io/release': [{ ...ANYTHING, isOfRelease: true }],
+      }),
+    );
+    assert.equal(isWhole, true);
+    for (const written of [files, filesFor(scopes.map(({ scope }) => scope))]) {
+      const { docker } = JSON.parse(textOf(written, 'etc/containers/policy.json')).transports;
+      assert.deepEqual(docker['quay.io/release'], [ANYTHING]);
+    }
+    const [quay, other] = scopes.map(({ scope }) =>
+      Object.keys(JSON.parse(`{${membersFor([scope])}}`)),
+    );
+    assert.deepEqual([quay, other], [['quay.io', 'quay.io/release'], ['r.example']]);
+  });
+
   it('has the files that node-config writes, and makes again only what names the store', async () => {
     const some = { 'quay.io/team': [await signedBy([RED, GREEN])], '': [await signedBy([BLUE])] };
     const policy = await policyOf(some);

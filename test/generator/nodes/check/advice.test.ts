@@ -84,7 +84,10 @@ describe('generator: advice on files for nodes', () => {
 
   it('tells of what older clients do not know, where there may be any', async () => {
     const remap = { type: 'remapIdentity', prefix: 'quay.io', signedPrefix: 'h.example' } as const;
-    assert.match(await advise({}, 'quay.io', keyring, remap), /^clients before .* remapIdentity$/);
+    assert.match(
+      await advise({}, 'quay.io', keyring, remap),
+      /^clients before .* refuse a policy with remapIdentity: for such nodes, /,
+    );
     assert.match(await advise({}, '*.example'), /^clients before .* \*\.DOMAIN scopes$/);
     assert.equal(await advise({ clients: '5.22+' }, '*.example', keyring, remap), '');
   });
