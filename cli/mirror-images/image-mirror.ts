@@ -106,7 +106,7 @@ export class ImageMirror {
 
   async #mirror(images: readonly PlannedImage[]): Promise<void> {
     if (images.length > 0) {
-      const plan = `${images.length} of ${this.#results.size} images are to be mirrored`;
+      const plan = `to mirror: ${images.length} of ${this.#results.size} images`;
       this.#signing.io.stderr.write(`lookaside: ${plan}\n`);
     }
     const wanted = images.flatMap(({ statements }) =>
@@ -202,7 +202,9 @@ export class ImageMirror {
     }
     const isProposed = report?.delivery?.proposal !== undefined;
     const waits =
-      report?.served instanceof Error ? UNSERVED : await this.#findWait(image, isProposed);
+      report?.served instanceof Error
+        ? 'its tag stays as it is until the store serves its signatures'
+        : await this.#findWait(image, isProposed);
     const isTagged = image.there === image.digestHex || waits !== undefined;
     const fault = isTagged ? undefined : await this.#copies.tag(image);
     if (fault) return this.#note(image, fault, { signatures });
@@ -244,7 +246,6 @@ export class ImageMirror {
 }
 
 const THERE = { status: 'there' } as const;
-const UNSERVED = 'it gets its tag once the store serves its signatures';
 const INTERRUPTED = new UsageError('interrupted', 'run the same again: it goes on from here');
 
 /** All its signatures are there. */

@@ -61,7 +61,7 @@ describeWith(
       await world.publish(repository, 'v3', { by: 'stranger' });
       const from = world.from(repository);
       const early = await mirror([...from, '--wait', NOWHERE, '--timeout', '1s'], 2);
-      const waiting = ['waiting', 'it gets its tag once the store serves its signatures'];
+      const waiting = ['waiting', 'its tag stays as it is until the store serves its signatures'];
       assert.deepEqual(told(early).slice(0, 2), [waiting, waiting]);
       assert.equal(early.images[2]?.status, 'refused');
       assert.equal(await digestOf(`${here(repository)}:v1`), old.digest);
