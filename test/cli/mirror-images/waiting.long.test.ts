@@ -29,6 +29,10 @@ async function digestOf(name: string): Promise<string | undefined> {
   return code === 0 ? stdout.trim() : undefined;
 }
 
+function told({ images }: Told): readonly (readonly [string, string | undefined])[] {
+  return images.map(({ status, message }) => [status, message] as const);
+}
+
 describeWith(
   ['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'],
   'images that mirror-images waits for',
@@ -48,9 +52,6 @@ describeWith(
       assert.equal(code, wanted, stderr + stdout);
       return JSON.parse(stdout) as Told;
     }
-
-    const told = ({ images }: Told): readonly (readonly [string, string | undefined])[] =>
-      images.map(({ status, message }) => [status, message] as const);
 
     it('get their tags once the store of --wait serves their signatures', async () => {
       const repository = 'vendor/served';
