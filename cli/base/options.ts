@@ -1032,7 +1032,7 @@ export const OPTIONS = {
     wording: {
       sign: 'say what would be signed, and sign nothing',
       promote: 'say what would be copied and signed, and do neither',
-      'mirror-images': 'say what would be copied, signed and refused, and change nothing',
+      'mirror-images': 'say what would be copied and signed, and change nothing',
     },
     default: 'false',
     schema: flag,

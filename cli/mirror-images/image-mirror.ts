@@ -2,6 +2,8 @@
 // signed gets its tag. A run that ends anywhere leaves nothing that the next one does not go on with.
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
 import { hintOf, messageOf } from '../../generator/terms/errors.ts';
+import { findScope } from '../../generator/policy/policy.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { willBeAccepted } from '../promote/will-be-accepted.ts';
 import type { RefusedOutcome, SignReport, SigningOutcome } from '../sign/format-signed.ts';
 import { type MadeSignatures, type SigningRun, signImages } from '../sign/sign-images.ts';
@@ -55,10 +57,7 @@ export class ImageMirror {
     this.#made = made;
   }
 
-  /**
-   * Mirrors images; in a dry run it only says what would become of them.
-   * @throws UsageError once the run is to end
-   */
+  /** Mirrors images; in a dry run it only says what would become of them. */
   async run(images: readonly PlannedImage[]): Promise<ImageMirrorResult> {
     for (const image of images) {
       if (this.#isDone(image)) this.#note(image, THERE, { signatures: thereAll(image) });
@@ -67,11 +66,13 @@ export class ImageMirror {
     const left = images.filter((image) => !this.#isDone(image));
     let failure: unknown;
     try {
+      for (const image of images.filter((one) => this.#isDone(one)))
+        await this.#noteIfLacking(image);
       await (this.#signing.settings['dry-run'] ? this.#foresee(left) : this.#mirror(left));
     } catch (error) {
-      if (this.#signing.registry.ending.aborted) throw error;
-      failure = error;
-      this.#giveUp(left, error);
+      // What was done until then is told in any case.
+      failure = this.#signing.registry.ending.aborted ? INTERRUPTED : error;
+      this.#giveUp(left, failure);
     }
     const results = images.flatMap((image) => this.#results.get(image) ?? []);
     return { images: results, signed: this.#signed, failure };
@@ -104,6 +105,10 @@ export class ImageMirror {
   }
 
   async #mirror(images: readonly PlannedImage[]): Promise<void> {
+    if (images.length > 0) {
+      const plan = `to mirror: ${images.length} of ${this.#results.size} images`;
+      this.#signing.io.stderr.write(`lookaside: ${plan}\n`);
+    }
     const wanted = images.flatMap(({ statements }) =>
       statements.filter((one) => !this.#isMade(one)),
     );
@@ -139,9 +144,18 @@ export class ImageMirror {
     // An earlier run has judged and signed them, and ended before they got their tags.
     const signed = images.filter((image) => this.#isSigned(image));
     await this.#copy(signed, true);
+    const report = await this.#awaitServed(signed);
     for (const image of signed) {
-      await this.#finish(image, thereAll(image), undefined);
+      await this.#finish(image, thereAll(image), report);
     }
+  }
+
+  /** Waits, if that is wanted, until the store serves what an earlier run has pushed. */
+  async #awaitServed(images: readonly PlannedImage[]): Promise<SignReport | undefined> {
+    if (!this.#signing.wait || images.length === 0) return undefined;
+    const report = await signImages(images, this.#made, this.#signing);
+    this.#signed.push(report);
+    return report;
   }
 
   /** Gives why some may not be signed, by `statementId`. */
@@ -187,14 +201,19 @@ export class ImageMirror {
       return this.#note(image, { status: 'failed', message, hint }, { signatures });
     }
     const isProposed = report?.delivery?.proposal !== undefined;
-    const waits = await this.#findWait(image, isProposed);
+    const waits =
+      report?.served instanceof Error
+        ? 'its tag stays as it is until the store serves its signatures'
+        : await this.#findWait(image, isProposed);
     const isTagged = image.there === image.digestHex || waits !== undefined;
     const fault = isTagged ? undefined : await this.#copies.tag(image);
+    if (fault) return this.#note(image, fault, { signatures });
     const message =
       waits ?? (isProposed ? 'nodes accept it once the proposal is merged' : undefined);
-    const done: MirrorOutcome =
-      message === undefined ? { status: 'mirrored' } : { status: 'waiting', message };
-    this.#note(image, fault ?? done, { signatures });
+    if (message !== undefined)
+      return this.#note(image, { status: 'waiting', message }, { signatures });
+    this.#note(image, { status: 'mirrored' }, { signatures });
+    await this.#noteIfLacking(image);
   }
 
   /** Why a tag stays with the image that it names; undefined where it may be moved. */
@@ -207,6 +226,17 @@ export class ImageMirror {
       : 'the tag names the image before until everybody has signed the new one';
   }
 
+  /** An image that others have to sign too waits for them, though all is done that can be done here. */
+  async #noteIfLacking(image: PlannedImage): Promise<void> {
+    const { policy } = this.#signing.destination;
+    const isShared = (findScope(policy, image.target)?.signedBy.length ?? 0) > 1;
+    if (!isShared || (await willBeAccepted(image, this.#signing))) return;
+    this.#note(image, {
+      status: 'waiting',
+      message: 'nodes accept it once everybody has signed it',
+    });
+  }
+
   #giveUp(images: readonly PlannedImage[], error: unknown): void {
     for (const image of images) {
       if (this.#results.get(image)?.outcome.status !== 'planned') continue;
@@ -216,6 +246,7 @@ export class ImageMirror {
 }
 
 const THERE = { status: 'there' } as const;
+const INTERRUPTED = new UsageError('interrupted', 'run the same again: it goes on from here');
 
 /** All its signatures are there. */
 function thereAll({ statements }: PlannedImage): readonly SigningOutcome[] {

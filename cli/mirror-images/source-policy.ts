@@ -180,8 +180,8 @@ export async function writeRegistriesD(
 ): Promise<string> {
   const place = join(directory, name);
   await mkdir(place);
-  // JSON is YAML.
-  const text = { 'default-docker': { lookaside: store } };
+  // JSON is YAML. Before containers/image 5.22 it is `sigstore`.
+  const text = { 'default-docker': { lookaside: store, sigstore: store } };
   await writeFile(join(place, 'upstream.yaml'), JSON.stringify(text));
   return place;
 }

@@ -209,9 +209,10 @@ async function writePolicy(
   const policyFile = join(root, 'policy.json');
   await mkdir(registriesD, { recursive: true });
   await mkdir(store, { recursive: true });
-  // JSON is YAML.
-  const lookaside = { 'default-docker': { lookaside: pathToFileURL(store).href } };
-  await writeFile(join(registriesD, 'stage.yaml'), JSON.stringify(lookaside));
+  const { href } = pathToFileURL(store);
+  // JSON is YAML. Before containers/image 5.22 it is `sigstore`.
+  const stores = { 'default-docker': { lookaside: href, sigstore: href } };
+  await writeFile(join(registriesD, 'stage.yaml'), JSON.stringify(stores));
   const scopes = images.map(({ image: { pulled } }) => [
     nameOf(pulled),
     demands.map((demand) => toRequirement(demand, pulled, policy)),

@@ -92,12 +92,12 @@ async function promoteFound(
   return { images, copies: copies.outcomes, signed: whole, failure };
 }
 
-/** The images of which every part is signed on the branch now. */
+/** The images of which every part is signed on the branch now, and served where that is waited for. */
 function namesOfSigned(
   images: readonly AssessedImage[],
-  { signatures, delivery }: SignReport,
+  { signatures, delivery, served }: SignReport,
 ): ReadonlySet<string> {
-  if (delivery?.proposal !== undefined) return new Set();
+  if (delivery?.proposal !== undefined || served instanceof Error) return new Set();
   const done = new Set(
     signatures.flatMap(({ statement, outcome: { status } }) =>
       status === 'new' || status === 'there' ? statementId(statement) : [],

@@ -142,7 +142,9 @@ export const HOST_RULES = 'what the host decides at the push itself (hooks, prot
 
 /** What a dry run could not try. */
 export function formatUntried(parts: readonly string[]): string {
-  return `not tried: ${parts.join(', and ')}`;
+  const [last = '', ...before] = parts.toReversed();
+  const rest = before.toReversed().join(', ');
+  return `not tried: ${rest === '' ? '' : `${rest}, and `}${last}`;
 }
 
 /** How long it took until a store served all, for people. */

@@ -173,9 +173,9 @@ async function waitIfAsked(
   signatures: readonly SignedStatement[],
   made: MadeSignatures,
   verdicts: Verdicts,
-  { wait, destination, key }: SigningRun,
+  { wait, destination, key, keepsGoing = false }: SigningRun,
 ): Promise<number | Error | undefined> {
-  if (!wait || hasRefused({ signatures })) return undefined;
+  if (!wait || (hasRefused({ signatures }) && !keepsGoing)) return undefined;
   const lacking = signatures
     .filter((one) => isThere(one) && !made.has(statementId(one.statement)))
     .map(({ statement }) => statement);

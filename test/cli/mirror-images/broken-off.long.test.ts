@@ -1,4 +1,4 @@
-// A mirror of thirty images that is broken off twice, once by a signal and once without a word: what has arrived is
+// A mirror of thirty images that is broken off twice, once without a word and once by a signal: what has arrived is
 // not copied again, and at no time a signature says anything of what did not arrive.
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
@@ -24,6 +24,7 @@ interface Told {
     readonly status: string;
     readonly copy: string | null;
     readonly code?: string;
+    readonly message?: string;
   }[];
 }
 
@@ -74,8 +75,11 @@ describeWith(
       'json',
     ];
 
-    /** Starts it, ends it once so many manifests have arrived, and waits for all that it has started. */
-    async function breakOff(manifests: number, signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
+    /**
+     * Starts it, ends it once so many manifests have arrived, and waits for all that it has started; gives what it
+     * has said.
+     */
+    async function breakOff(manifests: number, signal: 'SIGINT' | 'SIGKILL'): Promise<string> {
       const held = proxy.holdAfter(manifests);
       const all = [BUILT_MAIN, ...world.argsOf(args())];
       const mirror = await startBackground(process.execPath, all, { env: world.env });
@@ -83,12 +87,12 @@ describeWith(
       mirror.signal(signal);
       const code = await mirror.ended();
       assert.notEqual(code, 0, mirror.stderr());
-      assert.equal(mirror.stdout(), '');
       proxy.release();
       await eventually(async () => {
         const left = (await listCommands()).filter((one) => one.includes(proxy.host));
         assert.deepEqual(left, []);
       });
+      return mirror.stdout();
     }
 
     /** What the registry has taken: the last parts of the addresses, in their order. */
@@ -122,13 +126,19 @@ describeWith(
     }
 
     it('goes on where it was', async () => {
-      await breakOff(5 * PARTS + 1, 'SIGINT');
+      assert.equal(await breakOff(5 * PARTS + 1, 'SIGKILL'), '');
       const first = arrivedLists();
       assert.ok(first.length >= 4, `${first.length} have arrived`);
       assert.deepEqual(await signedDigests(), []);
 
       // The first twenty are signed, and others on their way.
-      await breakOff(23 * PARTS, 'SIGKILL');
+      const interrupted = JSON.parse(await breakOff(23 * PARTS, 'SIGINT')) as Told;
+      assert.deepEqual(
+        [interrupted.summary['mirrored'], interrupted.summary['failed']],
+        [20, IMAGES + 1 - 20],
+      );
+      const [, ...reasons] = new Set(interrupted.images.map(({ message }) => message));
+      assert.deepEqual(reasons, ['interrupted']);
       const second = arrivedLists();
       const signed = await signedDigests();
       assert.equal(signed.length, 20 * PARTS);

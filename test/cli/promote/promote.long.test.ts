@@ -296,6 +296,13 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
       } finally {
         await rm(hook);
       }
+      // Nothing serves the signature there.
+      const nowhere = ['--wait', 'http://127.0.0.1:1', '--timeout', '1s'];
+      const from = await stages.fromDev('dev');
+      const unserved = await stages.promote([image.reference, ...from, '--copy', ...nowhere]);
+      assert.equal(unserved.code, 2);
+      assert.match(unserved.stderr, /pushed, but not served yet/);
+      assert.equal(await digestThere(image.reference), old.digest);
       const { promotions } = await promote([image.reference, '--copy']);
       assert.deepEqual(promotions[0]?.copy, { status: 'copied' });
       assert.equal(await digestThere(image.reference), image.digest);
