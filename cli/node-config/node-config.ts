@@ -62,8 +62,14 @@ export async function nodeConfig(
 /** The forms in which only clusters of OpenShift are configured. */
 const OF_CLUSTERS: ReadonlySet<Settings['target']> = new Set(['machineconfig', 'butane']);
 
-function adviseOnCluster({ target, releases = [] }: Settings, url: StoreUrl): readonly string[] {
-  if (!OF_CLUSTERS.has(target)) return [];
+function adviseOnCluster(
+  { target, releases = [] }: Settings,
+  url: StoreUrl | undefined,
+): readonly string[] {
+  if (!OF_CLUSTERS.has(target) || releases.length === 0) return [];
+  if (!url) {
+    return ['without --url, it cannot say where clusters find the signatures of releases'];
+  }
   return adviseOnReleaseStores(
     releases.map(({ prefix }) => prefix),
     url,
