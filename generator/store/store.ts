@@ -10,6 +10,7 @@ import {
 import { DirectoryMap } from './directory-map.ts';
 import type { Signature } from '../gate/judge.ts';
 import { createKeeper } from './compact-files.ts';
+import { GuestMoves } from './guest-moves.ts';
 import { HeldNumbers, type HoldOptions, type KeptNumbers } from './held-numbers.ts';
 import { isIgnoredPath } from '../terms/location.ts';
 import { isReleaseDirectory } from '../terms/release-location.ts';
@@ -24,17 +25,15 @@ import {
 } from './report.ts';
 import { Journal, NOTHING, type Standing, type StoreChange } from './journal.ts';
 import { RejectedIndex } from './rejected-index.ts';
-import { nodeDirectoryOf, releaseDirectoriesOf } from './release-numbering.ts';
+import { releaseDirectoriesOf } from './release-numbering.ts';
 import { type RejectionCode, isUndecided, validityOf } from '../terms/rejection.ts';
 import { ALWAYS, type Validity, holdsAt, intersect } from '../terms/validity.ts';
 import {
   type Directory,
   EMPTY,
-  NO_GUESTS,
   type Summary,
   addSummaries,
   countOther,
-  findPublishable,
   toDirectory,
 } from './store-directory.ts';
 import { type SignerCount, StoreTally } from './store-tally.ts';
@@ -414,6 +413,7 @@ export class SignatureStore {
    * fraction of `prepare`, and is for a store that nobody looks into.
    */
   add(files: readonly PublishableFile[]): void {
+    const moves = new GuestMoves();
     for (let from = 0, to = 0; from < files.length; from = to) {
       const path = files[from]?.directory ?? '';
       while (files[to]?.directory === path) to++;
@@ -423,8 +423,9 @@ export class SignatureStore {
       const all = before ? [...before.files, ...added] : added;
       const directory = toDirectory(name, all, before?.guests);
       this.#summary = addSummaries(this.#summary, directory.summary, before?.summary ?? EMPTY);
-      this.#setDirectory(directory);
+      moves.note(this.#put(directory), directory);
     }
+    this.#moveGuests(moves);
   }
 
   /** Whether numbers that were served stay what they were for some time. */
@@ -467,7 +468,7 @@ export class SignatureStore {
     for (const name of this.#held?.due() ?? []) {
       if (left-- === 0) return false;
       const directory = this.#directories.get(name);
-      if (directory) this.#setDirectory(directory);
+      if (directory) this.#put(directory);
       else this.#held?.replace(name, [], []);
     }
     return true;
@@ -518,7 +519,9 @@ export class SignatureStore {
       apply: () => {
         // First: the signatures of releases that are too many change it further.
         this.#summary = summary;
-        for (const directory of directories.values()) this.#setDirectory(directory);
+        const moves = new GuestMoves();
+        for (const directory of directories.values()) moves.note(this.#put(directory), directory);
+        this.#moveGuests(moves);
         for (const file of others.values()) this.#setOther(file);
       },
     };
@@ -553,24 +556,12 @@ export class SignatureStore {
     return { served: directory.served, rejected: rejectedIn(directory, this.#held) };
   }
 
-  #setDirectory(prepared: Directory): void {
-    const { name, files } = prepared;
-    // Another directory of the same change may have brought guests since, which are counted already.
-    const guests = this.#directories.get(name)?.guests ?? NO_GUESTS;
-    const directory = guests === prepared.guests ? prepared : toDirectory(name, files, guests);
-    const before = this.#put(directory);
-    const [lost, gained] = before === directory ? [[], []] : findMoves(before, directory);
-    if (lost.length + gained.length > 0) this.#moveGuests(lost, gained);
-  }
-
   /** Brings files of release areas to the directories that serve them, and takes others away. */
-  #moveGuests(lost: readonly PublishableFile[], gained: readonly PublishableFile[]): void {
-    const gone = new Set(lost);
-    for (const place of new Set([...lost, ...gained].flatMap(guestPlacesOf))) {
+  #moveGuests(moves: GuestMoves): void {
+    for (const place of moves.places) {
       const before = this.#directories.get(place);
-      const left = (before?.guests ?? []).filter((file) => !gone.has(file));
-      const come = gained.filter((file) => guestPlacesOf(file).includes(place));
-      const after = toDirectory(place, before?.files ?? [], [...left, ...come]);
+      const guests = moves.guestsIn(place, before?.guests);
+      const after = toDirectory(place, before?.files ?? [], guests);
       this.#summary = addSummaries(this.#summary, after.summary, before?.summary ?? EMPTY);
       this.#put(after);
       if (!isReleaseDirectory(place)) continue;
@@ -618,7 +609,7 @@ export class SignatureStore {
   #hold(held: HeldNumbers): void {
     this.#held = held;
     // What is said of files in these names numbers.
-    for (const directory of this.#withOlder.values()) this.#setDirectory(directory);
+    for (const directory of this.#withOlder.values()) this.#put(directory);
   }
 
   #report({ name, files, guests }: Directory): Iterable<ReportedFile> {
@@ -687,28 +678,6 @@ function rejectedIn(
   // Under which number others are served makes no difference.
   const view = { guests, numberIn: () => 0 };
   return [...reportDirectory(name, files, held?.numbersIn(name), view)].filter(isRejected);
-}
-
-/** The files of release areas that are in a directory no longer, and those that are new. */
-function findMoves(
-  before: Directory | undefined,
-  after: Directory,
-): readonly [lost: readonly PublishableFile[], gained: readonly PublishableFile[]] {
-  const [old, now] = [before?.files ?? NO_FILES, after.files].map(findReleased);
-  if (!old || !now || old.length + now.length === 0) return [[], []];
-  return [old.filter((file) => !now.includes(file)), now.filter((file) => !old.includes(file))];
-}
-
-function findReleased(files: readonly CheckedFile[]): readonly PublishableFile[] {
-  const isReleased = files.some((file) => file.kind === 'publishable' && file.signature.release);
-  return isReleased ? findPublishable(files).filter(({ signature }) => signature.release) : [];
-}
-
-/** The directories, other than its own, that a file of a release area is brought to. */
-function guestPlacesOf(file: PublishableFile): readonly string[] {
-  const node = nodeDirectoryOf(file);
-  const forNodes = node === undefined || node === file.directory ? [] : [node];
-  return [...forNodes, ...releaseDirectoriesOf(file).slice(0, 1)];
 }
 
 function* rejectedAmong(
