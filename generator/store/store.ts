@@ -56,12 +56,15 @@ interface ServedFile {
 export interface Update {
   /** Rejected files of the store once the change is applied. */
   readonly rejected: number;
-  /** Those among them that lie where something changes. */
+  /** Those among them that lie, or would be served, where something changes. */
   readonly rejectedFiles: () => Iterable<RejectedFile>;
+  /** Those that are rejected there now. */
+  readonly rejectedBefore: () => Iterable<RejectedFile>;
   readonly apply: () => void;
 }
 
 const NO_FILES: readonly CheckedFile[] = [];
+const NO_OTHERS: ReadonlyMap<string, CheckedFile> = new Map();
 
 /** Which ignored files are named: all, none, or those with such paths. */
 export type ListsIgnored = boolean | ((path: string) => boolean);
@@ -413,19 +416,22 @@ export class SignatureStore {
    * fraction of `prepare`, and is for a store that nobody looks into.
    */
   add(files: readonly PublishableFile[]): void {
-    const moves = new GuestMoves();
+    const directories = new Map<string, Directory>();
     for (let from = 0, to = 0; from < files.length; from = to) {
       const path = files[from]?.directory ?? '';
       while (files[to]?.directory === path) to++;
-      const before = this.#directories.get(path);
+      const before = directories.get(path) ?? this.#directories.get(path);
       const name = before?.name ?? path;
       const added = files.slice(from, to).map((file) => this.#keep(file, name));
       const all = before ? [...before.files, ...added] : added;
-      const directory = toDirectory(name, all, before?.guests);
-      this.#summary = addSummaries(this.#summary, directory.summary, before?.summary ?? EMPTY);
-      moves.note(this.#put(directory), directory);
+      directories.set(path, toDirectory(name, all, before?.guests));
     }
-    this.#moveGuests(moves);
+    const releases = this.#moveGuests(directories);
+    for (const [name, { summary }] of directories) {
+      const before = this.#directories.get(name)?.summary ?? EMPTY;
+      this.#summary = addSummaries(this.#summary, summary, before);
+    }
+    this.#replace(directories, releases);
   }
 
   /** Whether numbers that were served stay what they were for some time. */
@@ -501,14 +507,14 @@ export class SignatureStore {
       }
     }
     const directories = new Map<string, Directory>();
-    for (const [name, changed] of byDirectory) {
-      const directory = this.#withChanges(name, changed);
-      directories.set(name, directory);
-      summary = addSummaries(
-        summary,
-        directory.summary,
-        this.#directories.get(name)?.summary ?? EMPTY,
-      );
+    for (const [name, changed] of byDirectory)
+      directories.set(name, this.#withChanges(name, changed));
+    const releases = this.#moveGuests(directories);
+    const before = new Map<string, Directory>();
+    for (const [name, directory] of directories) {
+      const old = this.#directories.get(name);
+      if (old) before.set(name, old);
+      summary = addSummaries(summary, directory.summary, old?.summary ?? EMPTY);
     }
     for (const file of others.values()) {
       summary = addSummaries(summary, countOther(file.kind), this.#countBefore(file));
@@ -516,12 +522,10 @@ export class SignatureStore {
     return {
       rejected: summary.rejected,
       rejectedFiles: () => rejectedAmong(directories, others, this.#held),
+      rejectedBefore: () => rejectedAmong(before, NO_OTHERS, this.#held),
       apply: () => {
-        // First: the signatures of releases that are too many change it further.
         this.#summary = summary;
-        const moves = new GuestMoves();
-        for (const directory of directories.values()) moves.note(this.#put(directory), directory);
-        this.#moveGuests(moves);
+        this.#replace(directories, releases);
         for (const file of others.values()) this.#setOther(file);
       },
     };
@@ -556,19 +560,33 @@ export class SignatureStore {
     return { served: directory.served, rejected: rejectedIn(directory, this.#held) };
   }
 
-  /** Brings files of release areas to the directories that serve them, and takes others away. */
-  #moveGuests(moves: GuestMoves): void {
-    for (const place of moves.places) {
-      const before = this.#directories.get(place);
-      const guests = moves.guestsIn(place, before?.guests);
-      const after = toDirectory(place, before?.files ?? [], guests);
-      this.#summary = addSummaries(this.#summary, after.summary, before?.summary ?? EMPTY);
-      this.#put(after);
-      if (!isReleaseDirectory(place)) continue;
-      if (after.served.length > 0) this.#releases.add(after.name);
-      else this.#releases.delete(after.name);
-      this.#setRepositories(before?.served ?? [], after.served);
+  /**
+   * Brings files of release areas to the directories that serve them, and takes others away, among the
+   * directories that are to replace those of the store. Gives the releases that are concerned.
+   */
+  #moveGuests(changed: Map<string, Directory>): readonly string[] {
+    const moves = new GuestMoves();
+    for (const [name, directory] of changed) moves.note(this.#directories.get(name), directory);
+    const places = [...moves.places];
+    for (const place of places) {
+      const { files = NO_FILES, guests } = changed.get(place) ?? this.#directories.get(place) ?? {};
+      changed.set(place, toDirectory(place, files, moves.guestsIn(place, guests)));
     }
+    return places.filter(isReleaseDirectory);
+  }
+
+  #replace(directories: ReadonlyMap<string, Directory>, releases: readonly string[]): void {
+    const before = releases.map((name) => this.#directories.get(name)?.served ?? []);
+    for (const directory of directories.values()) this.#put(directory);
+    for (const [index, name] of releases.entries()) this.#setRelease(name, before[index] ?? []);
+  }
+
+  /** Notes a release that serves others than before, and serves it below the repositories, too. */
+  #setRelease(name: string, before: readonly PublishableFile[]): void {
+    const { served } = this.#directories.get(name) ?? { served: [] };
+    if (served.length > 0) this.#releases.add(name);
+    else this.#releases.delete(name);
+    this.#setRepositories(before, served);
   }
 
   /** What is served for a release is served below the repositories that were signed, too. */
