@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { eventually } from '../kit/eventually.ts';
 import { lookUp } from '../kit/program/look-up.ts';
 import { type Lookaside, runLookaside } from '../kit/program/lookaside.ts';
+import { assertServed } from '../kit/release/assert-served.ts';
 import { useLookaside } from '../kit/program/use-lookaside.ts';
 import {
   RELEASE,
@@ -14,7 +14,6 @@ import {
   makeReleaseWorld,
   putFiles,
 } from '../kit/release/release-world.ts';
-import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 
@@ -36,18 +35,6 @@ type Report = z.infer<typeof reportSchema>;
 const MIRROR = 'registry.example/rel/app:v1';
 const [A, R1, R2, R3] = ['a0', 'a1', 'a2', 'a3'].map(hexOf);
 const flat = (hex = '', number = 1): string => `sha256=${hex}/signature-${number}`;
-
-/** Asks for paths: each gives these bytes, or this status. */
-async function assertServed(
-  server: Lookaside,
-  served: Readonly<Record<string, Uint8Array | number>>,
-): Promise<void> {
-  for (const [path, expected] of Object.entries(served)) {
-    const { status, bytes } = await lookUp(server, path);
-    if (typeof expected === 'number') assert.deepEqual([path, status], [path, expected]);
-    else assert.deepEqual([path, status, bytes], [path, 200, Buffer.from(expected)]);
-  }
-}
 
 describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
   const servers = useLookaside();
@@ -322,112 +309,6 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
     ] as const) {
       assert.deepEqual(await readFile(join(out, 'current', path)), bytes, path);
     }
-  });
-
-  describe('in git', () => {
-    let remote: GitRemote;
-    beforeEach(async () => {
-      remote = await makeGitRemote();
-    });
-    afterEach(() => remote.remove());
-
-    it('follows pushes, and starts again with what it knew', async () => {
-      await remote.publish({
-        [`releases/${flat(R1)}`]: release,
-        [`releases/${flat(R2)}`]: shared,
-        [`team/app@${flat(A)}`]: image,
-      });
-      const server = await serve(remote.path, '--poll', '1s');
-      const all = {
-        [flat(R1)]: release,
-        [flat(R2)]: shared,
-        [`rel/app@${flat(R2)}`]: shared,
-        [`team/app@${flat(A)}`]: image,
-      };
-      await assertServed(server, all);
-      const later = await world.sign('vendor', RELEASE, hexOf('a2'));
-      await remote.publish({
-        [`releases/${flat(R2)}`]: null,
-        [`releases/ocp@sha256=${R2}/signature-7`]: later,
-      });
-      await eventually(async () => {
-        await assertServed(server, {
-          [`${RELEASE_REPOSITORY}/${flat(R2)}`]: later,
-          [`rel/app@${flat(R2)}`]: 404,
-          [`rel/app/${flat(R2)}`]: 404,
-        });
-      });
-      await server.stop();
-      const again = await serve(remote.path, '--poll', '1s');
-      await assertServed(again, {
-        [flat(R1)]: release,
-        [`${RELEASE_REPOSITORY}/${flat(R2)}`]: later,
-        [`rel/app@${flat(R2)}`]: 404,
-        [`team/app@${flat(A)}`]: image,
-      });
-    });
-
-    it('forgets what it knew when other keys count', async () => {
-      await remote.publish({ [`releases/${flat(R1)}`]: release, [`releases/${flat(R2)}`]: shared });
-      const first = await serve(remote.path);
-      await assertServed(first, { [flat(R1)]: release, [flat(R2)]: shared });
-      await first.stop();
-      const config = await world.configure('other-keys.yaml', {
-        scopes: { 'registry.example': { keys: ['team.asc', 'both.asc'] } },
-        releases: [{ from: 'releases', keys: 'both.asc' }],
-      });
-      const other = await serve(remote.path, '--config', config);
-      await assertServed(other, { [flat(R1)]: 404, [flat(R2)]: shared });
-      await other.stop();
-      // Without an area it is named like a signature, and lies nowhere.
-      const none = await world.configure('no-area.yaml', {
-        scopes: { 'registry.example': { keys: ['team.asc', 'both.asc'] } },
-      });
-      const without = await serve(remote.path, '--config', none);
-      await assertServed(without, { [flat(R2)]: 404, [`rel/app@${flat(R2)}`]: 404 });
-    });
-
-    it('is told of in proposals: what comes, and what goes', async () => {
-      await remote.publish({ [`releases/${flat(R1)}`]: release });
-      await remote.git('checkout', '-q', '-b', 'proposal');
-      await remote.commit({ [`releases/${flat(R1)}`]: null, [`releases/${flat(R2)}`]: shared });
-      const args = ['--base', 'main', '--config', world.config, '--format', 'json'];
-      const { stdout, code, stderr } = await runLookaside(['check', remote.work, ...args]);
-      assert.equal(code, 1, stderr);
-      const { files } = reportSchema.parse(JSON.parse(stdout));
-      const servedAs = [`/${flat(R2)}`, `/rel/app/${flat(R2)}`];
-      assert.deepEqual(
-        files.map((file) => [file.path, file.servedAs, file.release]),
-        [[`releases/${flat(R2)}`, `/rel/app@${flat(R2)}`, { servedAs }]],
-      );
-      assert.match(
-        stdout,
-        new RegExp(`"path": "releases/${flat(R1)}",\\s+"code": "signature-removed"`),
-      );
-    });
-
-    it('is pushed to, flat', async () => {
-      const file = join(directory(), 'signature-1');
-      await putFiles(directory(), { 'signature-1': release });
-      await remote.publish({
-        'lookaside.yaml': await readFile(world.config),
-        'team.asc': await readFile(world.config.replace('lookaside.yaml', 'team.asc')),
-        'vendor.asc': await readFile(world.config.replace('lookaside.yaml', 'vendor.asc')),
-        'both.asc': await readFile(world.config.replace('lookaside.yaml', 'both.asc')),
-      });
-      const server = await serve(remote.path, '--poll=1s');
-      const push = ['push', file, '--to', remote.path];
-      const wait = ['--wait', server.baseUrl];
-      const { code, stderr } = await runLookaside([...push, ...wait]);
-      assert.equal(code, 0, stderr);
-      await assertServed(server, { [flat(R1)]: release });
-      assert.match(
-        await remote.gitBare('ls-tree', '-r', '--name-only', 'main'),
-        new RegExp(`^releases/${flat(R1)}$`, 'm'),
-      );
-      const again = await runLookaside(push);
-      assert.equal(again.code, 0, again.stderr);
-    });
   });
 
   it('is refused with a key that clusters cannot load', async () => {
