@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { isPartial } from '../../generator/sources/git/clone/partial-clone.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type Lookaside, runLookaside } from '../kit/program/lookaside.ts';
 import { useLookaside } from '../kit/program/use-lookaside.ts';
@@ -27,6 +28,14 @@ const reportSchema = z.object({
 const MIRROR = 'registry.example/rel/app:v1';
 const [A, R1, R2] = ['a0', 'a1', 'a2'].map(hexOf);
 const flat = (hex = '', number = 1): string => `sha256=${hex}/signature-${number}`;
+
+/** The clones below a directory from which blobs may be missing. */
+async function findPartialClones(below: string): Promise<readonly string[]> {
+  const entries = await readdir(below, { recursive: true, withFileTypes: true });
+  const clones = entries.filter(({ name }) => name === 'config').map((one) => one.parentPath);
+  const partial = await Promise.all(clones.map(isPartial));
+  return clones.filter((_, at) => partial[at]);
+}
 
 describeWith(['gpg', 'gpgv', 'git'], 'a release area in git', () => {
   const servers = useLookaside();
@@ -183,6 +192,8 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area in git', () => {
     await remote.gitBare('config', 'uploadpack.allowFilter', 'true');
     const server = await serve(`file://${remote.path}`, '--poll=1s');
     await assertServed(server, { [flat(R1)]: release, [`team/app@${flat(A)}`]: image });
+    const partial = await findPartialClones(join(directory(), 'state'));
+    assert.equal(partial.length, 1);
     await remote.publish({ [`releases/${flat(R2)}`]: shared });
     await eventually(async () => assertServed(server, { [flat(R2)]: shared }));
   });

@@ -176,40 +176,62 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
     });
   });
 
-  it('keeps the contract of all lookups', async () => {
-    await putFiles(source(), { [`releases/${flat(R1)}`]: release });
-    const server = await serve();
-    const url = `${server.baseUrl}/${flat(R1)}`;
-    const got = await fetch(url);
+  for (const prefix of ['', 'openshift', 'team/app']) {
+    it(`keeps the contract of all lookups below "${prefix}"`, async () => {
+      const config = await world.configure('prefixed.yaml', {
+        scopes: { 'registry.example': { keys: 'team.asc' } },
+        releases: [{ prefix, from: 'releases', keys: 'vendor.asc' }],
+      });
+      await putFiles(source(), { [`releases/${flat(R1)}`]: release });
+      const server = await serve(source(), '--config', config);
+      const base = prefix === '' ? '' : `${prefix}/`;
+      for (const place of [base, `${base}${RELEASE_REPOSITORY}/`]) {
+        await assertContract(server, `${place}sha256=`);
+        const doubled = place.replaceAll('/', '//');
+        await assertServed(server, {
+          [`/${doubled}${flat(R1)}`]: release,
+          [`${place}${flat(R1).replace('=', '%3D')}`]: release,
+          [`${place}${flat(R1)}/`]: 404,
+          [`${place}${flat(R1).toUpperCase()}`]: 404,
+          [`${place}sha256=${R1}/signature-01`]: 404,
+          [`${place}sha256=${R1}`]: 404,
+          [`${place}sha256:${R1}/signature-1`]: 404,
+        });
+      }
+      if (prefix !== '') await assertServed(server, { [flat(R1)]: 404 });
+    });
+  }
+
+  /** What clients and caches get from a directory that has one signature, and from one that has none. */
+  async function assertContract(server: Lookaside, place: string): Promise<void> {
+    const url = `${server.baseUrl}/${place}${R1}/signature-1`;
+    const got = await fetch(url, { headers: { 'Content-Type': 'application/json' } });
     const etag = got.headers.get('ETag') ?? '';
+    assert.equal(got.status, 200, url);
     assert.equal(got.headers.get('Content-Type'), 'application/octet-stream');
     assert.equal(got.headers.get('Content-Length'), String(release.length));
     assert.equal((await fetch(url, { headers: { 'If-None-Match': etag } })).status, 304);
     const head = await fetch(url, { method: 'HEAD' });
     assert.deepEqual(
-      [head.status, head.headers.get('Content-Length')],
-      [200, String(release.length)],
+      [head.status, head.headers.get('Content-Length'), head.headers.get('ETag')],
+      [200, String(release.length), etag],
     );
-    const put = await fetch(url, { method: 'PUT', body: 'x' });
-    assert.deepEqual([put.status, put.headers.get('Allow')], [405, 'GET, HEAD, OPTIONS']);
-    const missing = await fetch(`${server.baseUrl}/${flat(R2)}`);
-    assert.deepEqual([missing.status, await missing.text()], [404, '']);
-    assert.equal(missing.headers.get('Cache-Control'), 'no-store');
-    await assertServed(server, {
-      [`/${flat(R1)}`]: release,
-      [`openshift-release-dev//ocp-release/${flat(R1)}`]: release,
-      [flat(R1).replace('=', '%3D')]: release,
-      [`${flat(R1)}/`]: 404,
-      [flat(R1).toUpperCase()]: 404,
-      [`sha256=${R1}/signature-01`]: 404,
-      [`sha256=${R1}`]: 404,
-      [`sha256:${R1}/signature-1`]: 404,
-    });
-    assert.equal(
-      (await fetch(url, { headers: { 'Content-Type': 'application/json' } })).status,
-      200,
-    );
-  });
+    const missing = `${server.baseUrl}/${place}${R2}/signature-1`;
+    for (const method of ['PUT', 'POST', 'DELETE', 'PATCH']) {
+      for (const target of [url, missing]) {
+        const { status, headers } = await fetch(target, { method });
+        assert.deepEqual(
+          [method, status, headers.get('Allow')],
+          [method, 405, 'GET, HEAD, OPTIONS'],
+        );
+      }
+    }
+    for (const method of ['GET', 'HEAD']) {
+      const answer = await fetch(missing, { method });
+      assert.deepEqual([answer.status, await answer.text()], [404, '']);
+      assert.equal(answer.headers.get('Cache-Control'), 'no-store');
+    }
+  }
 
   it('misses only the first signature of a release, and tells of it as one', async () => {
     await putFiles(source(), { [`releases/${flat(R1)}`]: release });
