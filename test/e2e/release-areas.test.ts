@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { lookUp } from '../kit/program/look-up.ts';
@@ -132,6 +132,60 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
       ],
     );
     await assertServed(await serve(), { [flat(R3)]: 404, [`team/app@${flat(A)}`]: 404 });
+  });
+
+  it('keeps releases and images apart where one lies inside the other', async () => {
+    const config = await world.configure('inside.yaml', {
+      scopes: { 'registry.example': { keys: 'team.asc', prefix: 'mirror' } },
+      releases: [{ from: 'mirror/rel', prefix: 'mirror', keys: 'vendor.asc' }],
+    });
+    const ofImage = await world.sign('vendor', 'registry.example/team/app:v1', hexOf('a0'));
+    const ofRelease = await world.sign('team', RELEASE, hexOf('a1'));
+    const inArea = await world.sign('team', 'registry.example/rel/app:v1', hexOf('a2'));
+    await putFiles(source(), {
+      'elsewhere/file': release,
+      [`mirror/rel/${flat(A)}`]: image,
+      [`mirror/rel/${flat(R1)}`]: ofRelease,
+      [`mirror/rel/${flat(R1, 2)}`]: release,
+      [`mirror/rel/${flat(R3)}`]: release,
+      [`mirror/rel/app@${flat(R2)}`]: inArea,
+      [`mirror/rel/sha256=${R1}@${flat(R1)}`]: ofRelease,
+      [`mirror/team/app@${flat(A)}`]: ofImage,
+      [`mirror/team/app@${flat(A, 2)}`]: image,
+      [`mirror/${flat(R1)}`]: release,
+    });
+    await symlink('../../../elsewhere/file', join(source(), `mirror/rel/${flat(R1, 3)}`));
+    const [{ files }, code] = await check('--config', config);
+    assert.equal(code, 1);
+    assert.deepEqual(
+      files
+        .filter(({ status }) => status !== 'ignored')
+        .map(({ path, code: fault, servedAs }) => [path, fault ?? servedAs]),
+      [
+        [`mirror/rel/app@${flat(R2)}`, `/mirror/rel/app@${flat(R2)}`],
+        [`mirror/rel/${flat(A)}`, 'unknown-signer'],
+        [`mirror/rel/${flat(R1)}`, 'unknown-signer'],
+        [`mirror/rel/${flat(R1, 2)}`, `/mirror/${flat(R1)}`],
+        [`mirror/rel/${flat(R1, 3)}`, 'symlink'],
+        [`mirror/rel/sha256=${R1}@${flat(R1)}`, 'out-of-scope'],
+        [`mirror/rel/${flat(R3)}`, 'digest-mismatch'],
+        [`mirror/${flat(R1)}`, 'misplaced'],
+        [`mirror/team/app@${flat(A)}`, 'unknown-signer'],
+        [`mirror/team/app@${flat(A, 2)}`, `/mirror/team/app@${flat(A)}`],
+      ],
+    );
+    await assertServed(await serve(source(), '--config', config), {
+      [`mirror/${flat(R1)}`]: release,
+      [`mirror/${flat(R1, 2)}`]: 404,
+      [`mirror/${flat(A)}`]: 404,
+      [`mirror/${flat(R2)}`]: 404,
+      [`mirror/${flat(R3)}`]: 404,
+      [`mirror/rel/${flat(R1)}`]: 404,
+      [`mirror/team/app@${flat(A)}`]: image,
+      [`mirror/team/app@${flat(A, 2)}`]: 404,
+      [`mirror/rel/app@${flat(R2)}`]: inArea,
+      [`mirror/rel/app/${flat(R2)}`]: 404,
+    });
   });
 
   it('is told of a signature that only nodes take', async () => {
