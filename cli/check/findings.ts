@@ -12,7 +12,7 @@ import { asSentence, toPrintable } from '../../generator/terms/text.ts';
 
 /** What a warning without keys says, in reports and logs alike. */
 export const NO_KEYS =
-  'no keys were given: form and location are checked, who signed is not (see --keys)';
+  'no keys were given: of images, form and location are checked, who signed is not (see --keys)';
 
 /** How findings are judged and where the files lie. */
 export interface FindingOptions {

@@ -16,6 +16,9 @@ import type { ReleaseKeyring } from '../../generator/release/release-keyring.ts'
 import { type DockerReference, parseDockerReference } from '../../generator/terms/image-name.ts';
 import { isRejection, reject } from '../../generator/terms/rejection.ts';
 
+const MIRRORED =
+  'Nodes take it where they pull by the signed name, through a mirror in registries.conf (as an ImageDigestMirrorSet writes it), or where their policy has a `signedIdentity` of type remapIdentity.';
+
 /**
  * A judge of signatures for the image as nodes pull it; without one, for a pull by digest of the image that the
  * signature names.
@@ -37,15 +40,16 @@ export async function createNodeJudge(
     const claims = parseClaims(opened.untrustedPayload);
     if (isRejection(claims)) return claims;
     const named = parseDockerReference(claims.dockerReference);
-    const repository = (image ?? named)?.repository;
-    if (repository === undefined) {
+    if (!named) {
       return reject('invalid-identity', 'the signed name is no image that a node could pull');
     }
+    // Where it lies says nothing of whether it is good: that is a matter of the name alone.
+    const { repository } = named;
     const directory = `${repository}@sha256=${digestHex}`;
     const verdict = await judge.judge({ directory, repository, digestHex, number: 1 }, bytes, now);
     if (isRejection(verdict)) return verdict;
-    if (!image || (named && matchesIdentity(DEFAULT_IDENTITY, image, named))) return undefined;
+    if (!image || matchesIdentity(DEFAULT_IDENTITY, image, named)) return undefined;
     const message = `signed as ${claims.dockerReference}, which is not accepted for ${formatReference(image)}`;
-    return reject('identity-mismatch', message);
+    return reject('identity-mismatch', message, { hint: MIRRORED });
   };
 }

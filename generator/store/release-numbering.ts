@@ -17,11 +17,13 @@ interface ReleaseNumbering {
 
 /** Numbers the files that are served for one release, given in any order. */
 export function numberRelease(files: readonly PublishableFile[]): ReleaseNumbering {
+  // Before they are sorted, as copies may be many.
   const byHash = new Map<string, PublishableFile>();
-  for (const file of files.toSorted(byNumberAndPath)) {
-    if (!byHash.has(file.signature.hash)) byHash.set(file.signature.hash, file);
+  for (const file of files) {
+    const other = byHash.get(file.signature.hash);
+    if (!other || byNumberAndPath(file, other) < 0) byHash.set(file.signature.hash, file);
   }
-  const distinct = [...byHash.values()].map((file) => ({
+  const distinct = [...byHash.values()].toSorted(byNumberAndPath).map((file) => ({
     file,
     identity: file.signature.claims.dockerReference,
   }));

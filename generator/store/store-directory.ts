@@ -2,7 +2,7 @@
 import { type CheckedFile, type PublishableFile, isOlder } from '../gate/checked-file.ts';
 import { isReleaseDirectory } from '../terms/release-location.ts';
 import { numberSignatures } from './numbering.ts';
-import { findUnlisted, nodeDirectoryOf, numberRelease } from './release-numbering.ts';
+import { nodeDirectoryOf, numberRelease } from './release-numbering.ts';
 
 /** How many files have which status. */
 export interface Summary {
@@ -59,8 +59,8 @@ function toShared(
     ignored: 0,
   };
   if (isReleaseDirectory(name)) {
-    const { served } = numberRelease(guests);
-    const lost = findUnlisted(guests).length;
+    const { served, unlisted } = numberRelease(guests);
+    const lost = unlisted.filter((file) => nodeDirectoryOf(file) === undefined).length;
     const ofGuests = { ...EMPTY, accepted: -lost, rejected: lost };
     return { name, files, guests, served, summary: addSummaries(ofFiles, ofGuests, EMPTY) };
   }

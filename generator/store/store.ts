@@ -10,6 +10,7 @@ import {
 import { DirectoryMap } from './directory-map.ts';
 import type { Signature } from '../gate/judge.ts';
 import { createKeeper } from './compact-files.ts';
+import { GuestMoves } from './guest-moves.ts';
 import { HeldNumbers, type HoldOptions, type KeptNumbers } from './held-numbers.ts';
 import { isIgnoredPath } from '../terms/location.ts';
 import { isReleaseDirectory } from '../terms/release-location.ts';
@@ -24,17 +25,15 @@ import {
 } from './report.ts';
 import { Journal, NOTHING, type Standing, type StoreChange } from './journal.ts';
 import { RejectedIndex } from './rejected-index.ts';
-import { nodeDirectoryOf, releaseDirectoriesOf } from './release-numbering.ts';
+import { releaseDirectoriesOf } from './release-numbering.ts';
 import { type RejectionCode, isUndecided, validityOf } from '../terms/rejection.ts';
 import { ALWAYS, type Validity, holdsAt, intersect } from '../terms/validity.ts';
 import {
   type Directory,
   EMPTY,
-  NO_GUESTS,
   type Summary,
   addSummaries,
   countOther,
-  findPublishable,
   toDirectory,
 } from './store-directory.ts';
 import { type SignerCount, StoreTally } from './store-tally.ts';
@@ -57,12 +56,15 @@ interface ServedFile {
 export interface Update {
   /** Rejected files of the store once the change is applied. */
   readonly rejected: number;
-  /** Those among them that lie where something changes. */
+  /** Those among them that lie, or would be served, where something changes. */
   readonly rejectedFiles: () => Iterable<RejectedFile>;
+  /** Those that are rejected there now. */
+  readonly rejectedBefore: () => Iterable<RejectedFile>;
   readonly apply: () => void;
 }
 
 const NO_FILES: readonly CheckedFile[] = [];
+const NO_OTHERS: ReadonlyMap<string, CheckedFile> = new Map();
 
 /** Which ignored files are named: all, none, or those with such paths. */
 export type ListsIgnored = boolean | ((path: string) => boolean);
@@ -414,17 +416,22 @@ export class SignatureStore {
    * fraction of `prepare`, and is for a store that nobody looks into.
    */
   add(files: readonly PublishableFile[]): void {
+    const directories = new Map<string, Directory>();
     for (let from = 0, to = 0; from < files.length; from = to) {
       const path = files[from]?.directory ?? '';
       while (files[to]?.directory === path) to++;
-      const before = this.#directories.get(path);
+      const before = directories.get(path) ?? this.#directories.get(path);
       const name = before?.name ?? path;
       const added = files.slice(from, to).map((file) => this.#keep(file, name));
       const all = before ? [...before.files, ...added] : added;
-      const directory = toDirectory(name, all, before?.guests);
-      this.#summary = addSummaries(this.#summary, directory.summary, before?.summary ?? EMPTY);
-      this.#setDirectory(directory);
+      directories.set(path, toDirectory(name, all, before?.guests));
     }
+    const releases = this.#moveGuests(directories);
+    for (const [name, { summary }] of directories) {
+      const before = this.#directories.get(name)?.summary ?? EMPTY;
+      this.#summary = addSummaries(this.#summary, summary, before);
+    }
+    this.#replace(directories, releases);
   }
 
   /** Whether numbers that were served stay what they were for some time. */
@@ -467,7 +474,7 @@ export class SignatureStore {
     for (const name of this.#held?.due() ?? []) {
       if (left-- === 0) return false;
       const directory = this.#directories.get(name);
-      if (directory) this.#setDirectory(directory);
+      if (directory) this.#put(directory);
       else this.#held?.replace(name, [], []);
     }
     return true;
@@ -500,14 +507,14 @@ export class SignatureStore {
       }
     }
     const directories = new Map<string, Directory>();
-    for (const [name, changed] of byDirectory) {
-      const directory = this.#withChanges(name, changed);
-      directories.set(name, directory);
-      summary = addSummaries(
-        summary,
-        directory.summary,
-        this.#directories.get(name)?.summary ?? EMPTY,
-      );
+    for (const [name, changed] of byDirectory)
+      directories.set(name, this.#withChanges(name, changed));
+    const releases = this.#moveGuests(directories);
+    const before = new Map<string, Directory>();
+    for (const [name, directory] of directories) {
+      const old = this.#directories.get(name);
+      if (old) before.set(name, old);
+      summary = addSummaries(summary, directory.summary, old?.summary ?? EMPTY);
     }
     for (const file of others.values()) {
       summary = addSummaries(summary, countOther(file.kind), this.#countBefore(file));
@@ -515,10 +522,10 @@ export class SignatureStore {
     return {
       rejected: summary.rejected,
       rejectedFiles: () => rejectedAmong(directories, others, this.#held),
+      rejectedBefore: () => rejectedAmong(before, NO_OTHERS, this.#held),
       apply: () => {
-        // First: the signatures of releases that are too many change it further.
         this.#summary = summary;
-        for (const directory of directories.values()) this.#setDirectory(directory);
+        this.#replace(directories, releases);
         for (const file of others.values()) this.#setOther(file);
       },
     };
@@ -553,31 +560,33 @@ export class SignatureStore {
     return { served: directory.served, rejected: rejectedIn(directory, this.#held) };
   }
 
-  #setDirectory(prepared: Directory): void {
-    const { name, files } = prepared;
-    // Another directory of the same change may have brought guests since, which are counted already.
-    const guests = this.#directories.get(name)?.guests ?? NO_GUESTS;
-    const directory = guests === prepared.guests ? prepared : toDirectory(name, files, guests);
-    const before = this.#put(directory);
-    const [lost, gained] = before === directory ? [[], []] : findMoves(before, directory);
-    if (lost.length + gained.length > 0) this.#moveGuests(lost, gained);
+  /**
+   * Brings files of release areas to the directories that serve them, and takes others away, among the
+   * directories that are to replace those of the store. Gives the releases that are concerned.
+   */
+  #moveGuests(changed: Map<string, Directory>): readonly string[] {
+    const moves = new GuestMoves();
+    for (const [name, directory] of changed) moves.note(this.#directories.get(name), directory);
+    const places = [...moves.places];
+    for (const place of places) {
+      const { files = NO_FILES, guests } = changed.get(place) ?? this.#directories.get(place) ?? {};
+      changed.set(place, toDirectory(place, files, moves.guestsIn(place, guests)));
+    }
+    return places.filter(isReleaseDirectory);
   }
 
-  /** Brings files of release areas to the directories that serve them, and takes others away. */
-  #moveGuests(lost: readonly PublishableFile[], gained: readonly PublishableFile[]): void {
-    const gone = new Set(lost);
-    for (const place of new Set([...lost, ...gained].flatMap(guestPlacesOf))) {
-      const before = this.#directories.get(place);
-      const left = (before?.guests ?? []).filter((file) => !gone.has(file));
-      const come = gained.filter((file) => guestPlacesOf(file).includes(place));
-      const after = toDirectory(place, before?.files ?? [], [...left, ...come]);
-      this.#summary = addSummaries(this.#summary, after.summary, before?.summary ?? EMPTY);
-      this.#put(after);
-      if (!isReleaseDirectory(place)) continue;
-      if (after.served.length > 0) this.#releases.add(after.name);
-      else this.#releases.delete(after.name);
-      this.#setRepositories(before?.served ?? [], after.served);
-    }
+  #replace(directories: ReadonlyMap<string, Directory>, releases: readonly string[]): void {
+    const before = releases.map((name) => this.#directories.get(name)?.served ?? []);
+    for (const directory of directories.values()) this.#put(directory);
+    for (const [index, name] of releases.entries()) this.#setRelease(name, before[index] ?? []);
+  }
+
+  /** Notes a release that serves others than before, and serves it below the repositories, too. */
+  #setRelease(name: string, before: readonly PublishableFile[]): void {
+    const { served } = this.#directories.get(name) ?? { served: [] };
+    if (served.length > 0) this.#releases.add(name);
+    else this.#releases.delete(name);
+    this.#setRepositories(before, served);
   }
 
   /** What is served for a release is served below the repositories that were signed, too. */
@@ -618,7 +627,7 @@ export class SignatureStore {
   #hold(held: HeldNumbers): void {
     this.#held = held;
     // What is said of files in these names numbers.
-    for (const directory of this.#withOlder.values()) this.#setDirectory(directory);
+    for (const directory of this.#withOlder.values()) this.#put(directory);
   }
 
   #report({ name, files, guests }: Directory): Iterable<ReportedFile> {
@@ -687,28 +696,6 @@ function rejectedIn(
   // Under which number others are served makes no difference.
   const view = { guests, numberIn: () => 0 };
   return [...reportDirectory(name, files, held?.numbersIn(name), view)].filter(isRejected);
-}
-
-/** The files of release areas that are in a directory no longer, and those that are new. */
-function findMoves(
-  before: Directory | undefined,
-  after: Directory,
-): readonly [lost: readonly PublishableFile[], gained: readonly PublishableFile[]] {
-  const [old, now] = [before?.files ?? NO_FILES, after.files].map(findReleased);
-  if (!old || !now || old.length + now.length === 0) return [[], []];
-  return [old.filter((file) => !now.includes(file)), now.filter((file) => !old.includes(file))];
-}
-
-function findReleased(files: readonly CheckedFile[]): readonly PublishableFile[] {
-  const isReleased = files.some((file) => file.kind === 'publishable' && file.signature.release);
-  return isReleased ? findPublishable(files).filter(({ signature }) => signature.release) : [];
-}
-
-/** The directories, other than its own, that a file of a release area is brought to. */
-function guestPlacesOf(file: PublishableFile): readonly string[] {
-  const node = nodeDirectoryOf(file);
-  const forNodes = node === undefined || node === file.directory ? [] : [node];
-  return [...forNodes, ...releaseDirectoriesOf(file).slice(0, 1)];
 }
 
 function* rejectedAmong(

@@ -461,7 +461,7 @@ export class Generations {
     await new Promise<void>(yieldToLookups);
     const prepared = store.prepare([...changes, ...olderFor(changes, store)]);
     const rejected = [...prepared.rejectedFiles()];
-    const faults = isRefusing ? broughtBy(changes, rejected, store) : [];
+    const faults = isRefusing ? broughtBy(changes, rejected, prepared.rejectedBefore()) : [];
     if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
     const held = await holdDirectories(store, directoriesOf(changes));
     inTheWay(() => prepared.apply());
@@ -556,10 +556,10 @@ function judgeUntilRefused(judge: Judge): Judge {
 function broughtBy(
   changes: readonly CheckedFile[],
   rejected: readonly RejectedFile[],
-  store: SignatureStore,
+  rejectedBefore: Iterable<RejectedFile>,
 ): readonly RejectedFile[] {
   const before = new Set<string>();
-  for (const { path } of rejectedBeside(changes, store)) before.add(path);
+  for (const { path } of rejectedBefore) before.add(path);
   const changed = new Set(changes.map(({ path }) => path));
   return rejected.filter(({ path }) => changed.has(path) || !before.has(path));
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { eventually } from '../kit/eventually.ts';
 import { lookUp } from '../kit/program/look-up.ts';
 import { type Lookaside, runLookaside } from '../kit/program/lookaside.ts';
+import { assertServed } from '../kit/release/assert-served.ts';
 import { useLookaside } from '../kit/program/use-lookaside.ts';
 import {
   RELEASE,
@@ -14,7 +14,6 @@ import {
   makeReleaseWorld,
   putFiles,
 } from '../kit/release/release-world.ts';
-import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 
@@ -36,18 +35,6 @@ type Report = z.infer<typeof reportSchema>;
 const MIRROR = 'registry.example/rel/app:v1';
 const [A, R1, R2, R3] = ['a0', 'a1', 'a2', 'a3'].map(hexOf);
 const flat = (hex = '', number = 1): string => `sha256=${hex}/signature-${number}`;
-
-/** Asks for paths: each gives these bytes, or this status. */
-async function assertServed(
-  server: Lookaside,
-  served: Readonly<Record<string, Uint8Array | number>>,
-): Promise<void> {
-  for (const [path, expected] of Object.entries(served)) {
-    const { status, bytes } = await lookUp(server, path);
-    if (typeof expected === 'number') assert.deepEqual([path, status], [path, expected]);
-    else assert.deepEqual([path, status, bytes], [path, 200, Buffer.from(expected)]);
-  }
-}
 
 describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
   const servers = useLookaside();
@@ -147,6 +134,60 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
     await assertServed(await serve(), { [flat(R3)]: 404, [`team/app@${flat(A)}`]: 404 });
   });
 
+  it('keeps releases and images apart where one lies inside the other', async () => {
+    const config = await world.configure('inside.yaml', {
+      scopes: { 'registry.example': { keys: 'team.asc', prefix: 'mirror' } },
+      releases: [{ from: 'mirror/rel', prefix: 'mirror', keys: 'vendor.asc' }],
+    });
+    const ofImage = await world.sign('vendor', 'registry.example/team/app:v1', hexOf('a0'));
+    const ofRelease = await world.sign('team', RELEASE, hexOf('a1'));
+    const inArea = await world.sign('team', 'registry.example/rel/app:v1', hexOf('a2'));
+    await putFiles(source(), {
+      'elsewhere/file': release,
+      [`mirror/rel/${flat(A)}`]: image,
+      [`mirror/rel/${flat(R1)}`]: ofRelease,
+      [`mirror/rel/${flat(R1, 2)}`]: release,
+      [`mirror/rel/${flat(R3)}`]: release,
+      [`mirror/rel/app@${flat(R2)}`]: inArea,
+      [`mirror/rel/sha256=${R1}@${flat(R1)}`]: ofRelease,
+      [`mirror/team/app@${flat(A)}`]: ofImage,
+      [`mirror/team/app@${flat(A, 2)}`]: image,
+      [`mirror/${flat(R1)}`]: release,
+    });
+    await symlink('../../../elsewhere/file', join(source(), `mirror/rel/${flat(R1, 3)}`));
+    const [{ files }, code] = await check('--config', config);
+    assert.equal(code, 1);
+    assert.deepEqual(
+      files
+        .filter(({ status }) => status !== 'ignored')
+        .map(({ path, code: fault, servedAs }) => [path, fault ?? servedAs]),
+      [
+        [`mirror/rel/app@${flat(R2)}`, `/mirror/rel/app@${flat(R2)}`],
+        [`mirror/rel/${flat(A)}`, 'unknown-signer'],
+        [`mirror/rel/${flat(R1)}`, 'unknown-signer'],
+        [`mirror/rel/${flat(R1, 2)}`, `/mirror/${flat(R1)}`],
+        [`mirror/rel/${flat(R1, 3)}`, 'symlink'],
+        [`mirror/rel/sha256=${R1}@${flat(R1)}`, 'out-of-scope'],
+        [`mirror/rel/${flat(R3)}`, 'digest-mismatch'],
+        [`mirror/${flat(R1)}`, 'misplaced'],
+        [`mirror/team/app@${flat(A)}`, 'unknown-signer'],
+        [`mirror/team/app@${flat(A, 2)}`, `/mirror/team/app@${flat(A)}`],
+      ],
+    );
+    await assertServed(await serve(source(), '--config', config), {
+      [`mirror/${flat(R1)}`]: release,
+      [`mirror/${flat(R1, 2)}`]: 404,
+      [`mirror/${flat(A)}`]: 404,
+      [`mirror/${flat(R2)}`]: 404,
+      [`mirror/${flat(R3)}`]: 404,
+      [`mirror/rel/${flat(R1)}`]: 404,
+      [`mirror/team/app@${flat(A)}`]: image,
+      [`mirror/team/app@${flat(A, 2)}`]: 404,
+      [`mirror/rel/app@${flat(R2)}`]: inArea,
+      [`mirror/rel/app/${flat(R2)}`]: 404,
+    });
+  });
+
   it('is told of a signature that only nodes take', async () => {
     const own = await world.sign('team', 'registry.example/ocp:v1', hexOf('a3'));
     await putFiles(source(), { [`releases/ocp@${flat(R3)}`]: own });
@@ -189,40 +230,62 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
     });
   });
 
-  it('keeps the contract of all lookups', async () => {
-    await putFiles(source(), { [`releases/${flat(R1)}`]: release });
-    const server = await serve();
-    const url = `${server.baseUrl}/${flat(R1)}`;
-    const got = await fetch(url);
+  for (const prefix of ['', 'openshift', 'team/app']) {
+    it(`keeps the contract of all lookups below "${prefix}"`, async () => {
+      const config = await world.configure('prefixed.yaml', {
+        scopes: { 'registry.example': { keys: 'team.asc' } },
+        releases: [{ prefix, from: 'releases', keys: 'vendor.asc' }],
+      });
+      await putFiles(source(), { [`releases/${flat(R1)}`]: release });
+      const server = await serve(source(), '--config', config);
+      const base = prefix === '' ? '' : `${prefix}/`;
+      for (const place of [base, `${base}${RELEASE_REPOSITORY}/`]) {
+        await assertContract(server, `${place}sha256=`);
+        const doubled = place.replaceAll('/', '//');
+        await assertServed(server, {
+          [`/${doubled}${flat(R1)}`]: release,
+          [`${place}${flat(R1).replace('=', '%3D')}`]: release,
+          [`${place}${flat(R1)}/`]: 404,
+          [`${place}${flat(R1).toUpperCase()}`]: 404,
+          [`${place}sha256=${R1}/signature-01`]: 404,
+          [`${place}sha256=${R1}`]: 404,
+          [`${place}sha256:${R1}/signature-1`]: 404,
+        });
+      }
+      if (prefix !== '') await assertServed(server, { [flat(R1)]: 404 });
+    });
+  }
+
+  /** What clients and caches get from a directory that has one signature, and from one that has none. */
+  async function assertContract(server: Lookaside, place: string): Promise<void> {
+    const url = `${server.baseUrl}/${place}${R1}/signature-1`;
+    const got = await fetch(url, { headers: { 'Content-Type': 'application/json' } });
     const etag = got.headers.get('ETag') ?? '';
+    assert.equal(got.status, 200, url);
     assert.equal(got.headers.get('Content-Type'), 'application/octet-stream');
     assert.equal(got.headers.get('Content-Length'), String(release.length));
     assert.equal((await fetch(url, { headers: { 'If-None-Match': etag } })).status, 304);
     const head = await fetch(url, { method: 'HEAD' });
     assert.deepEqual(
-      [head.status, head.headers.get('Content-Length')],
-      [200, String(release.length)],
+      [head.status, head.headers.get('Content-Length'), head.headers.get('ETag')],
+      [200, String(release.length), etag],
     );
-    const put = await fetch(url, { method: 'PUT', body: 'x' });
-    assert.deepEqual([put.status, put.headers.get('Allow')], [405, 'GET, HEAD, OPTIONS']);
-    const missing = await fetch(`${server.baseUrl}/${flat(R2)}`);
-    assert.deepEqual([missing.status, await missing.text()], [404, '']);
-    assert.equal(missing.headers.get('Cache-Control'), 'no-store');
-    await assertServed(server, {
-      [`/${flat(R1)}`]: release,
-      [`openshift-release-dev//ocp-release/${flat(R1)}`]: release,
-      [flat(R1).replace('=', '%3D')]: release,
-      [`${flat(R1)}/`]: 404,
-      [flat(R1).toUpperCase()]: 404,
-      [`sha256=${R1}/signature-01`]: 404,
-      [`sha256=${R1}`]: 404,
-      [`sha256:${R1}/signature-1`]: 404,
-    });
-    assert.equal(
-      (await fetch(url, { headers: { 'Content-Type': 'application/json' } })).status,
-      200,
-    );
-  });
+    const missing = `${server.baseUrl}/${place}${R2}/signature-1`;
+    for (const method of ['PUT', 'POST', 'DELETE', 'PATCH']) {
+      for (const target of [url, missing]) {
+        const { status, headers } = await fetch(target, { method });
+        assert.deepEqual(
+          [method, status, headers.get('Allow')],
+          [method, 405, 'GET, HEAD, OPTIONS'],
+        );
+      }
+    }
+    for (const method of ['GET', 'HEAD']) {
+      const answer = await fetch(missing, { method });
+      assert.deepEqual([answer.status, await answer.text()], [404, '']);
+      assert.equal(answer.headers.get('Cache-Control'), 'no-store');
+    }
+  }
 
   it('misses only the first signature of a release, and tells of it as one', async () => {
     await putFiles(source(), { [`releases/${flat(R1)}`]: release });
@@ -322,112 +385,6 @@ describeWith(['gpg', 'gpgv', 'git'], 'a release area', () => {
     ] as const) {
       assert.deepEqual(await readFile(join(out, 'current', path)), bytes, path);
     }
-  });
-
-  describe('in git', () => {
-    let remote: GitRemote;
-    beforeEach(async () => {
-      remote = await makeGitRemote();
-    });
-    afterEach(() => remote.remove());
-
-    it('follows pushes, and starts again with what it knew', async () => {
-      await remote.publish({
-        [`releases/${flat(R1)}`]: release,
-        [`releases/${flat(R2)}`]: shared,
-        [`team/app@${flat(A)}`]: image,
-      });
-      const server = await serve(remote.path, '--poll', '1s');
-      const all = {
-        [flat(R1)]: release,
-        [flat(R2)]: shared,
-        [`rel/app@${flat(R2)}`]: shared,
-        [`team/app@${flat(A)}`]: image,
-      };
-      await assertServed(server, all);
-      const later = await world.sign('vendor', RELEASE, hexOf('a2'));
-      await remote.publish({
-        [`releases/${flat(R2)}`]: null,
-        [`releases/ocp@sha256=${R2}/signature-7`]: later,
-      });
-      await eventually(async () => {
-        await assertServed(server, {
-          [`${RELEASE_REPOSITORY}/${flat(R2)}`]: later,
-          [`rel/app@${flat(R2)}`]: 404,
-          [`rel/app/${flat(R2)}`]: 404,
-        });
-      });
-      await server.stop();
-      const again = await serve(remote.path, '--poll', '1s');
-      await assertServed(again, {
-        [flat(R1)]: release,
-        [`${RELEASE_REPOSITORY}/${flat(R2)}`]: later,
-        [`rel/app@${flat(R2)}`]: 404,
-        [`team/app@${flat(A)}`]: image,
-      });
-    });
-
-    it('forgets what it knew when other keys count', async () => {
-      await remote.publish({ [`releases/${flat(R1)}`]: release, [`releases/${flat(R2)}`]: shared });
-      const first = await serve(remote.path);
-      await assertServed(first, { [flat(R1)]: release, [flat(R2)]: shared });
-      await first.stop();
-      const config = await world.configure('other-keys.yaml', {
-        scopes: { 'registry.example': { keys: ['team.asc', 'both.asc'] } },
-        releases: [{ from: 'releases', keys: 'both.asc' }],
-      });
-      const other = await serve(remote.path, '--config', config);
-      await assertServed(other, { [flat(R1)]: 404, [flat(R2)]: shared });
-      await other.stop();
-      // Without an area it is named like a signature, and lies nowhere.
-      const none = await world.configure('no-area.yaml', {
-        scopes: { 'registry.example': { keys: ['team.asc', 'both.asc'] } },
-      });
-      const without = await serve(remote.path, '--config', none);
-      await assertServed(without, { [flat(R2)]: 404, [`rel/app@${flat(R2)}`]: 404 });
-    });
-
-    it('is told of in proposals: what comes, and what goes', async () => {
-      await remote.publish({ [`releases/${flat(R1)}`]: release });
-      await remote.git('checkout', '-q', '-b', 'proposal');
-      await remote.commit({ [`releases/${flat(R1)}`]: null, [`releases/${flat(R2)}`]: shared });
-      const args = ['--base', 'main', '--config', world.config, '--format', 'json'];
-      const { stdout, code, stderr } = await runLookaside(['check', remote.work, ...args]);
-      assert.equal(code, 1, stderr);
-      const { files } = reportSchema.parse(JSON.parse(stdout));
-      const servedAs = [`/${flat(R2)}`, `/rel/app/${flat(R2)}`];
-      assert.deepEqual(
-        files.map((file) => [file.path, file.servedAs, file.release]),
-        [[`releases/${flat(R2)}`, `/rel/app@${flat(R2)}`, { servedAs }]],
-      );
-      assert.match(
-        stdout,
-        new RegExp(`"path": "releases/${flat(R1)}",\\s+"code": "signature-removed"`),
-      );
-    });
-
-    it('is pushed to, flat', async () => {
-      const file = join(directory(), 'signature-1');
-      await putFiles(directory(), { 'signature-1': release });
-      await remote.publish({
-        'lookaside.yaml': await readFile(world.config),
-        'team.asc': await readFile(world.config.replace('lookaside.yaml', 'team.asc')),
-        'vendor.asc': await readFile(world.config.replace('lookaside.yaml', 'vendor.asc')),
-        'both.asc': await readFile(world.config.replace('lookaside.yaml', 'both.asc')),
-      });
-      const server = await serve(remote.path, '--poll=1s');
-      const push = ['push', file, '--to', remote.path];
-      const wait = ['--wait', server.baseUrl];
-      const { code, stderr } = await runLookaside([...push, ...wait]);
-      assert.equal(code, 0, stderr);
-      await assertServed(server, { [flat(R1)]: release });
-      assert.match(
-        await remote.gitBare('ls-tree', '-r', '--name-only', 'main'),
-        new RegExp(`^releases/${flat(R1)}$`, 'm'),
-      );
-      const again = await runLookaside(push);
-      assert.equal(again.code, 0, again.stderr);
-    });
   });
 
   it('is refused with a key that clusters cannot load', async () => {

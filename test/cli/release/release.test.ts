@@ -201,6 +201,20 @@ describeWith(['gpg', 'gpgv'], 'lookaside release', () => {
       assert.match(refused.stderr, /hint: .*RSA/);
     });
 
+    it('says how nodes take it under the name of a mirror', async () => {
+      await put({ [flat(R1)]: good });
+      const image = `registry.example/ocp/release@sha256:${R1}`;
+      const { stdout, code } = await run('check', image, source(), ...config());
+      assert.equal(code, 1);
+      assert.match(stdout, /^cluster-version operator: {2}accepts it/m);
+      assert.match(
+        stdout,
+        /^node: +refuses it: .*identity-mismatch: signed as quay\.io\/.*registry\.example/m,
+      );
+      assert.match(stdout, /^ {2}hint: .*registries\.conf.*remapIdentity/m);
+      assert.doesNotMatch(stdout, /it belongs to/);
+    });
+
     it('prints a line a client for people', async () => {
       await put({ [flat(R1)]: good });
       const { stdout } = await run('check', String(R1), source(), ...config());

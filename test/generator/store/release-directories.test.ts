@@ -8,6 +8,7 @@ import { SignatureStore } from '../../../generator/store/store.ts';
 import { formatLocation } from '../../../generator/terms/location.ts';
 import { parseAnyLocation } from '../../../generator/terms/release-location.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
+import { measureProcessor } from '../../kit/process/processor-time.ts';
 import { entryOf, publishable } from '../../kit/samples/samples.ts';
 
 const HEXES = ['ab', 'cd'].map((digits) => digits.repeat(32));
@@ -114,6 +115,26 @@ function observe(store: SignatureStore) {
   };
 }
 
+/** As a checkpoint is read: good files first, some at a time. */
+function addOneByOne(files: readonly CheckedFile[]): SignatureStore {
+  const store = new SignatureStore();
+  const good = files.filter((file) => file.kind === 'publishable');
+  for (const file of good.toSorted((a, b) => (a.path < b.path ? -1 : 1))) store.add([file]);
+  store.prepare(files.filter(({ kind }) => kind !== 'publishable')).apply();
+  return store;
+}
+
+/** Applies changes, of which it is told beforehand what is rejected with them. */
+function assertForetold(store: SignatureStore, changes: readonly CheckedFile[]): void {
+  const update = store.prepare(changes);
+  const concerned = new Set(Array.from(update.rejectedBefore(), ({ path }) => path));
+  const others = [...store.rejectedFiles()].filter(({ path }) => !concerned.has(path));
+  const told = [...others, ...update.rejectedFiles()];
+  update.apply();
+  assert.equal(update.rejected, store.summary.rejected);
+  assert.deepEqual(sortByPath(told), sortByPath(store.rejectedFiles()));
+}
+
 describe('generator: the directories of releases in a store', () => {
   const steps = fc.array(
     fc.array(fc.tuple(fc.constantFrom(...paths), content), { minLength: 1, maxLength: 20 }),
@@ -130,7 +151,7 @@ describe('generator: the directories of releases in a store', () => {
           for (const step of all) {
             for (const [path, one] of step) state.set(path, one);
             const changes = [...new Map(step)].map(([path, one]) => toFile(area, path, one));
-            store.prepare(changes).apply();
+            assertForetold(store, changes);
             const files = [...state].map(([path, one]) => toFile(area, path, one));
             const fresh = new SignatureStore();
             fresh.prepare(files).apply();
@@ -141,6 +162,7 @@ describe('generator: the directories of releases in a store', () => {
               const below = `${prefix}/openshift-release-dev/ocp-release/sha256=${hex}`;
               assert.deepEqual(hashesIn(store, below), ofUpstream);
             }
+            assert.deepEqual(observe(addOneByOne(files)), observe(fresh));
             const { accepted, rejected } = store.summary;
             assert.equal(accepted + rejected, [...state.values()].filter(Boolean).length);
             assert.equal(sortByPath(store.rejectedFiles()).length, rejected);
@@ -151,4 +173,21 @@ describe('generator: the directories of releases in a store', () => {
       );
     });
   }
+
+  it('are numbered once for all copies of one signature', async () => {
+    const area = createReleaseArea('', 'rel', []);
+    const [hex = ''] = HEXES;
+    const one: Content = { bytes: 1, identity: IDENTITIES[0] ?? '', takenBy: 'clusters' };
+    const files = Array.from({ length: 5000 }, (_, at) =>
+      toFile(area, `rel/copy${at}@sha256=${hex}/signature-1`, one),
+    );
+    const store = new SignatureStore();
+    const spent = await measureProcessor(() => store.prepare(files).apply());
+    assert.deepEqual(
+      [store.signaturesIn(`sha256=${hex}`).length, store.summary.accepted],
+      [1, 5000],
+    );
+    // Numbered for each of them, they take minutes.
+    assert.ok(spent < 20_000, `${spent} ms`);
+  });
 });
