@@ -78,43 +78,48 @@ function withoutInstances(
   }
   const rest = candidates.filter(({ digestHex }) => !inLists.has(digestHex));
   const lists = findUnsignedLists(rest, evidence);
-  for (const { digestHex } of lists) {
-    for (const one of instancesOf(manifests.find(digestHex, now))) inLists.add(one);
-  }
-  return [...rest.filter(({ digestHex }) => !inLists.has(digestHex)), ...lists].toSorted(
+  const isHidden = ({ digestHex, signedAt }: TagCandidate): boolean =>
+    lists.some((list) => list.instances.has(digestHex) && signedAt <= list.signedAt);
+  return [...rest.filter((one) => !isHidden(one)), ...lists].toSorted(
     (a, b) => b.signedAt - a.signedAt,
   );
 }
 
+interface UnsignedList extends TagCandidate {
+  readonly instances: ReadonlySet<string>;
+}
+
 /**
- * Lists that are not signed, while all their instances are. One that has no more than a part of another's
- * instances does not count: whoever can push to the registry makes as many of these as he likes.
+ * Lists that are not signed, while all their instances are. Whoever can push to the registry makes as many of
+ * these as he likes, of old and new instances. So a list is as new as the oldest of them and hides none that is
+ * newer, and one that has no more than a part of what another has, which is as new, does not count.
  */
 function findUnsignedLists(
   candidates: readonly TagCandidate[],
   { manifests, now }: ChoiceEvidence,
-): readonly TagCandidate[] {
+): readonly UnsignedList[] {
   const signed = new Map(candidates.map((one) => [one.digestHex, one]));
-  const lists = new Map<string, ReadonlySet<string>>();
-  for (const { digestHex } of candidates) {
-    for (const list of manifests.listsWith(digestHex)) {
-      const instances = new Set(instancesOf(manifests.find(list, now)));
-      const areSigned = [...instances].every((one) => signed.has(one));
-      if (areSigned && !signed.has(list)) lists.set(list, instances);
+  const lists = new Map<string, UnsignedList>();
+  for (const candidate of candidates) {
+    const place = parseDirectory(candidate.directory);
+    for (const digestHex of manifests.listsWith(candidate.digestHex)) {
+      if (!place || signed.has(digestHex) || lists.has(digestHex)) continue;
+      const instances = new Set(instancesOf(manifests.find(digestHex, now)));
+      const parts = [...instances].flatMap((one) => signed.get(one) ?? []);
+      if (parts.length < instances.size) continue;
+      const directory = formatDirectory(place.repository, digestHex);
+      const signedAt = Math.min(...parts.map((part) => part.signedAt));
+      lists.set(digestHex, { digestHex, directory, signedAt, instances });
     }
   }
-  const isPart = (instances: ReadonlySet<string>): boolean =>
+  const isPart = ({ instances, signedAt }: UnsignedList): boolean =>
     [...lists.values()].some(
-      (other) => other.size > instances.size && [...instances].every((one) => other.has(one)),
+      (other) =>
+        other.signedAt >= signedAt &&
+        other.instances.size > instances.size &&
+        [...instances].every((one) => other.instances.has(one)),
     );
-  return [...lists].flatMap(([digestHex, instances]) => {
-    const parts = [...instances].flatMap((one) => signed.get(one) ?? []);
-    const [first] = parts;
-    const place = first && parseDirectory(first.directory);
-    if (!place || isPart(instances)) return [];
-    const directory = formatDirectory(place.repository, digestHex);
-    return [{ digestHex, directory, signedAt: Math.min(...parts.map((part) => part.signedAt)) }];
-  });
+  return [...lists.values()].filter((list) => !isPart(list));
 }
 
 function instancesOf(known: KnownManifest | undefined): readonly string[] {
