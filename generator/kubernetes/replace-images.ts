@@ -12,6 +12,7 @@ export interface ImageEdit {
  * @throws Error where the text that comes out would not have these images
  */
 export function replaceImages(text: string, edits: readonly ImageEdit[]): string {
+  if (edits.length === 0) return text;
   let result = '';
   let done = 0;
   for (const { at, image } of edits.toSorted((a, b) => a.at.from - b.at.from)) {
