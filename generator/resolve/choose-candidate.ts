@@ -1,18 +1,17 @@
 // Of several digests that are signed for a tag, the one that the tag is. A list and its instances are signed
 // under one name within the same second, so time cannot tell them apart: what is in a list is dropped first.
-import type { KnownManifest, ManifestMemory } from './manifest-memory.ts';
+import type { KnownManifest, KnownManifests } from './manifest-memory.ts';
 import type { TagCandidate, Wanted } from './resolved-reference.ts';
 import { formatDirectory, parseDirectory } from '../terms/location.ts';
 
 /** What decides between candidates. */
 export interface ChoiceEvidence {
-  readonly manifests: Pick<ManifestMemory, 'find' | 'listsWith'>;
+  readonly manifests: KnownManifests;
   /**
    * Says which of two directories was changed by the later commit, as numbers that grow; undefined where that
    * is not known. Equal numbers are of one commit.
    */
   readonly arrivalOf: (directory: string) => number | undefined;
-  readonly now: Date;
 }
 
 export type Choice =
@@ -37,7 +36,7 @@ export function chooseCandidate(
   if (!best) throw new Error('no list holds itself');
   if (rest.length === 1) return { chosen: best, by: 'list' };
   const know = ({ digestHex }: TagCandidate): KnownManifest | undefined =>
-    evidence.manifests.find(digestHex, evidence.now);
+    evidence.manifests.find(digestHex);
   const unknown = rest.filter((one) => know(one) === undefined);
   const top = rest.filter(({ signedAt }) => signedAt === best.signedAt);
   if (top.length > 1) return unknown.length > 0 ? waitFor(unknown) : chooseLast(top, evidence);
@@ -71,10 +70,10 @@ function withoutInstances(
   candidates: readonly TagCandidate[],
   evidence: ChoiceEvidence,
 ): readonly TagCandidate[] {
-  const { manifests, now } = evidence;
+  const { manifests } = evidence;
   const inLists = new Set<string>();
   for (const { digestHex } of candidates) {
-    for (const one of instancesOf(manifests.find(digestHex, now))) inLists.add(one);
+    for (const one of instancesOf(manifests.find(digestHex))) inLists.add(one);
   }
   const rest = candidates.filter(({ digestHex }) => !inLists.has(digestHex));
   const lists = findUnsignedLists(rest, evidence);
@@ -96,7 +95,7 @@ interface UnsignedList extends TagCandidate {
  */
 function findUnsignedLists(
   candidates: readonly TagCandidate[],
-  { manifests, now }: ChoiceEvidence,
+  { manifests }: ChoiceEvidence,
 ): readonly UnsignedList[] {
   const signed = new Map(candidates.map((one) => [one.digestHex, one]));
   const lists = new Map<string, UnsignedList>();
@@ -104,7 +103,7 @@ function findUnsignedLists(
     const place = parseDirectory(candidate.directory);
     for (const digestHex of manifests.listsWith(candidate.digestHex)) {
       if (!place || signed.has(digestHex) || lists.has(digestHex)) continue;
-      const instances = new Set(instancesOf(manifests.find(digestHex, now)));
+      const instances = new Set(instancesOf(manifests.find(digestHex)));
       const parts = [...instances].flatMap((one) => signed.get(one) ?? []);
       if (parts.length < instances.size) continue;
       const directory = formatDirectory(place.repository, digestHex);
