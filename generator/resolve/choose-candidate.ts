@@ -39,11 +39,14 @@ export function chooseCandidate(
     evidence.manifests.find(digestHex);
   const unknown = rest.filter((one) => know(one) === undefined);
   const top = rest.filter(({ signedAt }) => signedAt === best.signedAt);
-  if (top.length > 1) return unknown.length > 0 ? waitFor(unknown) : chooseLast(top, evidence);
   // A list is no instance. What is none may be an instance of whatever is not known.
   const others = unknown.filter((one) => one !== best);
-  if (know(best)?.kind === 'list' || others.length === 0) return { chosen: best, by: 'newest' };
-  return waitFor(unknown);
+  const isSure = know(best)?.kind === 'list' || others.length === 0;
+  if (top.length === 1 && isSure) return { chosen: best, by: 'newest' };
+  // The newest first: if it is a list, the registry need not be asked about all that came before.
+  const first = unknown.filter((one) => top.includes(one));
+  if (unknown.length > 0) return waitFor(first.length > 0 ? first : unknown);
+  return chooseLast(top, evidence);
 }
 
 function waitFor(unknown: readonly TagCandidate[]): Choice {

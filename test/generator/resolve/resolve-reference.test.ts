@@ -106,8 +106,16 @@ describe('generator: resolve a reference', () => {
       const world = { policy: byRed, signed: [sign(A, 2), sign(B, 1)] };
       const resolved = resolveIn(world);
       assert.equal(tell(resolved), 'refused manifests-not-known');
-      assert.deepEqual(new Set(resolved.wanted.manifests), new Set([A, B]));
+      assert.deepEqual(resolved.wanted.manifests, [A]);
       assert.equal(resolved.digestHex, undefined);
+    });
+    it('wants to know the newest first, and then the others', () => {
+      const signed = [sign(A, 2), sign(B, 2), sign(C, 1)];
+      const wantedWith = (manifests: World['manifests']) =>
+        resolveIn({ policy: byRed, signed, ...(manifests && { manifests }) }).wanted.manifests;
+      assert.deepEqual(new Set(wantedWith({})), new Set([A, B]));
+      assert.deepEqual(wantedWith({ [A]: SINGLE, [B]: SINGLE }), [C]);
+      assert.deepEqual(wantedWith({ [A]: SINGLE, [B]: listOf(A) }), []);
     });
     it('does not wait for what cannot change the answer', () => {
       const signed = [sign(A, 2), sign(B, 1)];
