@@ -140,8 +140,8 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'git'], 'e2e: resolve', () => 
       await eventually(async () => {
         const metrics = await (await fetch(`${server.statusUrl}/metrics`)).text();
         assert.match(metrics, /^lookaside_manifest_questions_total\{result="learnt"\} 3$/m);
+        assert.match(metrics, /^lookaside_resolved_images_total\{verdict="resolved"\} [1-9]/m);
       });
-      assert.match(metrics, /^lookaside_resolved_images_total\{verdict="resolved"\} [1-9]/m);
       const asked = registry.log().length;
       await eventually(async () => readFile(at('state', await manifestsName())));
       await server.stop('SIGKILL');
