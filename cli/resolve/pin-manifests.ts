@@ -76,7 +76,7 @@ export async function pinManifests(
 const NOBODY: DockerReference = { host: '', repository: '', tag: undefined, digest: undefined };
 
 function lookAt(
-  { path, text, isNamed }: ManifestText,
+  { path, text, isTemplate }: ManifestText,
   stderr: NodeJS.WritableStream,
 ): FoundImageStrings {
   try {
@@ -85,8 +85,8 @@ function lookAt(
     return found;
   } catch (cause) {
     const message = `${path}: ${messageOf(cause)}`;
-    // Of a whole directory, charts are a part that nobody means.
-    if (isNamed) throw new UsageError(message, 'give plain Kubernetes manifests', { cause });
+    // What kubectl may read all the same must not pass unseen; templates of a chart are no manifests.
+    if (!isTemplate) throw new UsageError(message, 'give plain Kubernetes manifests', { cause });
     stderr.write(`lookaside: ${toLine(message)}; passed over\n`);
     return { images: [], workloads: 0, notes: [] };
   }
@@ -170,11 +170,19 @@ async function writeAll(
 ): Promise<void> {
   const changes = judged.map(({ file, strings }) => {
     const edits = strings.flatMap(({ edit }) => edit ?? []);
-    return { file, text: replaceImages(file.text, edits) };
+    return { file, text: replaceIn(file, edits) };
   });
   const isStream = ({ file }: (typeof changes)[number]): boolean => file.path === STANDARD_INPUT;
   await writeManifestFiles(
     changes.filter((change) => !isStream(change) && change.text !== change.file.text),
   );
   for (const { text } of changes.filter(isStream)) await write(stdout, text);
+}
+
+function replaceIn({ path, text }: ManifestText, edits: readonly ImageEdit[]): string {
+  try {
+    return replaceImages(text, edits);
+  } catch (cause) {
+    throw new UsageError(`${path}: ${messageOf(cause)}`, 'nothing was written', { cause });
+  }
 }

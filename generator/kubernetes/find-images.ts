@@ -1,20 +1,23 @@
 // The images in a file of Kubernetes manifests, with their places in its text: YAML with one document or
 // many, or JSON. The text is read without making objects of it, so that all that is not an image can stay
-// as it is, byte for byte, and so that aliases of aliases cost nothing.
+// as it is, byte for byte, and so that aliases of aliases cost nothing. Where readers of YAML differ about
+// what counts, as kubectl's lets a merge key win over a key before it, all that may count is an image.
 import {
   type Document,
   LineCounter,
   type Node,
   type Scalar,
-  type YAMLMap,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   parseAllDocuments,
   visit,
 } from 'yaml';
-import { CONTAINER_LISTS, findPodSpec, isList } from './workload.ts';
+import { isYamlTooDeep } from '../terms/yaml-depth.ts';
+import { type AliasedNodes, followAliases } from './aliased-nodes.ts';
+import { CONTAINER_LISTS, findPodSpec } from './workload.ts';
 
 /** An image in a text. */
 export interface ImageString {
@@ -37,16 +40,17 @@ export interface FoundImageStrings {
   readonly notes: readonly string[];
 }
 
-/** Lists in lists are no manifests that anybody writes. */
+/** Lists in lists, and mappings that merge others that merge others: nobody writes so many levels. */
 const MOST_DEPTH = 8;
 const TEMPLATE = /\{\{[^\n]*\}\}/;
 const RENDER = 'render it first, as with `helm template`, and give what comes out';
 
 /**
  * Finds the images of a text.
- * @throws Error where it is no YAML
+ * @throws Error where it is no YAML, or has too many levels
  */
 export function findImageStrings(text: string): FoundImageStrings {
+  if (isYamlTooDeep(text)) throw new Error('it is nested too deeply');
   const lines = new LineCounter();
   const found = parseDocuments(text, lines).map((document) =>
     new DocumentImages(document, lines).find(),
@@ -58,63 +62,112 @@ export function findImageStrings(text: string): FoundImageStrings {
 }
 
 function parseDocuments(text: string, lineCounter: LineCounter): readonly Document.Parsed[] {
-  // Merge keys as kubectl reads them. Who writes a key twice means one of them, and nobody knows which.
-  const documents = parseAllDocuments(text, { merge: true, lineCounter, logLevel: 'error' });
+  // Merge keys as kubectl reads them. The library compares each key with all others to find equal ones.
+  const documents = parseAllDocuments(text, {
+    merge: true,
+    lineCounter,
+    logLevel: 'error',
+    uniqueKeys: false,
+  });
   const all = 'empty' in documents ? [] : documents;
   const error = all.flatMap(({ errors }) => errors)[0];
-  if (!error) return all;
+  if (!error) {
+    for (const document of all) assertUniqueKeys(document, lineCounter);
+    return all;
+  }
   const [said = ''] = error.message.split('\n');
   if (TEMPLATE.test(text)) throw new Error(`it is a template, not a plain manifest: ${RENDER}`);
   throw new Error(`it is no YAML: ${said.replace(/:$/, '')}`);
+}
+
+/** Who writes a key twice means one of them, and nobody knows which. */
+function assertUniqueKeys(document: Document.Parsed, lineCounter: LineCounter): void {
+  visit(document, {
+    Map: (_key, { items }) => {
+      const names = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key) || key.source === '<<') continue;
+        if (names.has(key.value)) {
+          const { line } = lineCounter.linePos(key.range?.[0] ?? 0);
+          throw new Error(
+            `the key ${JSON.stringify(key.value)} stands twice, again in line ${line}`,
+          );
+        }
+        names.add(key.value);
+      }
+    },
+  });
+}
+
+/** What an object is, as far as its images depend on it. */
+interface ObjectType {
+  readonly apiVersion: string;
+  readonly kind: string;
 }
 
 /** The images of one document. */
 class DocumentImages {
   readonly #document: Document.Parsed;
   readonly #lines: LineCounter;
+  readonly #aliased: AliasedNodes;
   readonly #scalars = new Set<Scalar>();
   /** The nodes that stand where an image is: these scalars, or aliases of them. */
   readonly #places = new Set<Node>();
   /** An alias brings the same pod spec again. */
-  readonly #seen = new Set<Node>();
+  readonly #seen = new Set<unknown>();
+  /** What was found in mappings, by names. */
+  readonly #members = new Map<string, Map<unknown, ReadonlySet<Node>>>();
   readonly #notes: string[] = [];
   #workloads = 0;
 
   constructor(document: Document.Parsed, lines: LineCounter) {
     this.#document = document;
     this.#lines = lines;
+    this.#aliased = followAliases(document);
   }
 
   find(): FoundImageStrings {
-    this.#lookAtObject(this.#document.contents, 0);
+    this.#lookAtObject(this.#document.contents, [], 0);
     const images = Array.from(this.#scalars, (scalar): ImageString => {
       const [from = 0, to = 0] = scalar.range ?? [];
       const { line } = this.#lines.linePos(from);
-      const image = String(scalar.value);
+      // What is no text, as a number, is no image for Kubernetes, and is not to be passed over.
+      const image = typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? '');
       return { image, from, to, line, obstacle: this.#findObstacle(scalar) };
     });
     return { images, workloads: this.#workloads, notes: this.#notes };
   }
 
-  #lookAtObject(node: unknown, depth: number): void {
+  /** `inherited`: what an item of a list is that does not say so itself. */
+  #lookAtObject(node: unknown, inherited: readonly ObjectType[], depth: number): void {
     const object = this.#resolve(node);
     if (object === undefined || object === null || isEmpty(object)) return;
-    const apiVersion = this.#textOf(object, 'apiVersion');
-    const kind = this.#textOf(object, 'kind');
-    if (apiVersion === undefined || kind === undefined) {
-      this.#notes.push(noteOther(object));
-      return;
+    if (depth > MOST_DEPTH) throw new Error('it has lists within lists within lists');
+    const types = this.#typesOf(object, inherited);
+    if (types.length === 0) this.#notes.push(noteOther(object));
+    else if (types.some(({ kind }) => kind === 'Kustomization')) this.#notes.push(KUSTOMIZATION);
+    // For kubectl, whatever has `items` is a list.
+    const listed = types.map((type) => ({ ...type, kind: type.kind.replace(/List$/, '') }));
+    if (types.length > 0) {
+      for (const item of this.#itemsOf(object, 'items')) {
+        this.#lookAtObject(item, listed, depth + 1);
+      }
     }
-    if (kind === 'Kustomization') this.#notes.push(KUSTOMIZATION);
-    if (isList(apiVersion, kind) && depth < MOST_DEPTH) {
-      for (const item of this.#itemsOf(object, 'items')) this.#lookAtObject(item, depth + 1);
+    for (const { apiVersion, kind } of types) {
+      const path = findPodSpec(apiVersion, kind);
+      if (!path) continue;
+      this.#workloads++;
+      let specs: readonly unknown[] = [object];
+      for (const name of path) specs = specs.flatMap((spec) => [...this.#find(spec, name)]);
+      for (const spec of specs) this.#lookAtPodSpec(spec);
     }
-    const path = findPodSpec(apiVersion, kind);
-    if (!path) return;
-    this.#workloads++;
-    let spec: unknown = object;
-    for (const name of path) spec = this.#get(spec, name);
-    this.#lookAtPodSpec(spec);
+  }
+
+  #typesOf(object: unknown, inherited: readonly ObjectType[]): readonly ObjectType[] {
+    const apiVersions = this.#textsOf(object, 'apiVersion');
+    const kinds = this.#textsOf(object, 'kind');
+    if (apiVersions.length === 0 && kinds.length === 0) return isMap(object) ? inherited : [];
+    return apiVersions.flatMap((apiVersion) => kinds.map((kind) => ({ apiVersion, kind })));
   }
 
   #lookAtPodSpec(node: unknown): void {
@@ -125,82 +178,99 @@ class DocumentImages {
       for (const container of this.#itemsOf(spec, list)) this.#addImage(container, 'image');
     }
     for (const volume of this.#itemsOf(spec, 'volumes')) {
-      this.#addImage(this.#get(volume, 'image'), 'reference');
+      for (const image of this.#find(volume, 'image')) this.#addImage(image, 'reference');
     }
   }
 
   #addImage(node: unknown, name: string): void {
-    const value = this.#find(node, name);
-    const scalar = this.#resolve(value);
-    if (!value || !isScalar(scalar) || typeof scalar.value !== 'string') return;
-    this.#places.add(value);
-    this.#scalars.add(scalar);
+    for (const value of this.#find(node, name)) {
+      const scalar = this.#resolve(value);
+      if (!isScalar(scalar) || scalar.value === null) continue;
+      this.#places.add(value);
+      this.#scalars.add(scalar);
+    }
   }
 
   /** What has an anchor may stand elsewhere too, where a digest would be wrong. */
   #findObstacle(scalar: Scalar): string | undefined {
     const { anchor } = scalar;
+    if (typeof scalar.value !== 'string') return 'it is no text there: write it in quotes';
     if (anchor === undefined) return undefined;
-    let isElsewhere = !this.#places.has(scalar);
-    visit(this.#document, {
-      Alias: (_key, alias) => {
-        const isOfScalar = alias.source === anchor && alias.resolve(this.#document) === scalar;
-        if (isOfScalar && !this.#places.has(alias)) isElsewhere = true;
-      },
-    });
-    return isElsewhere
-      ? `the anchor &${anchor} is used for more than images: write the image out where it is one`
-      : undefined;
+    const all = [scalar, ...this.#aliased.aliasesOf(scalar)];
+    return all.every((one) => this.#places.has(one))
+      ? undefined
+      : `the anchor &${anchor} is used for more than images: write the image out where it is one`;
   }
 
-  /** The value of a member as it stands in the text, in a mapping or in those that it merges. */
-  #find(node: unknown, name: string, depth = 0): Node | undefined {
+  /** The values that a member may have, as they stand in the text: in a mapping, or in those that it merges. */
+  #find(node: unknown, name: string, depth = 0): ReadonlySet<Node> {
     const map = this.#resolve(node);
-    if (!isMap(map) || depth > MOST_DEPTH) return undefined;
-    const own = pairOf(map, name);
-    if (own) return own;
-    const merged = this.#resolve(pairOf(map, '<<'));
+    if (!isMap(map)) return NONE;
+    if (depth > MOST_DEPTH)
+      throw new Error('it merges mappings that merge mappings that merge more');
+    const known = this.#members.get(name) ?? new Map<unknown, ReadonlySet<Node>>();
+    this.#members.set(name, known);
+    const before = known.get(map);
+    if (before) return before;
+    const found = new Set<Node>();
+    for (const { key, value } of map.items) {
+      if (this.#isMerge(key)) {
+        for (const one of this.#findMerged(value, name, depth)) found.add(one);
+      } else if (this.#nameOf(key) === name) {
+        // A key wins over what was merged before it; about what is merged behind it readers differ.
+        found.clear();
+        if (isNode(value)) found.add(value);
+      }
+    }
+    known.set(map, found);
+    return found;
+  }
+
+  /** Of several mappings, the first that has a member. */
+  #findMerged(value: unknown, name: string, depth: number): ReadonlySet<Node> {
+    const merged = this.#resolve(value);
     const sources: readonly unknown[] = isSeq(merged) ? merged.items : [merged];
     for (const source of sources) {
       const found = this.#find(source, name, depth + 1);
-      if (found) return found;
+      if (found.size > 0) return found;
     }
-    return undefined;
+    return NONE;
   }
 
-  #get(node: unknown, name: string): unknown {
-    return this.#resolve(this.#find(node, name));
+  #isMerge(key: unknown): boolean {
+    const scalar = this.#resolve(key);
+    return isScalar(scalar) && scalar.source === '<<';
   }
 
-  #textOf(node: unknown, name: string): string | undefined {
-    const value = this.#get(node, name);
-    return isScalar(value) && typeof value.value === 'string' ? value.value : undefined;
+  /** A byte order mark may stand before the first key of any document. */
+  #nameOf(key: unknown): string | undefined {
+    const scalar = this.#resolve(key);
+    return isScalar(scalar) ? String(scalar.value).replace(/^\ufeff/, '') : undefined;
+  }
+
+  #textsOf(node: unknown, name: string): readonly string[] {
+    const values = Array.from(this.#find(node, name), (value) => this.#resolve(value));
+    return values.flatMap((value) =>
+      isScalar(value) && typeof value.value === 'string' ? value.value : [],
+    );
   }
 
   #itemsOf(node: unknown, name: string): readonly unknown[] {
-    const list = this.#get(node, name);
-    return isSeq(list) ? list.items : [];
+    return Array.from(this.#find(node, name), (value) => this.#resolve(value)).flatMap((list) =>
+      isSeq(list) ? list.items : [],
+    );
   }
 
   /** What an alias stands for. */
   #resolve(node: unknown): unknown {
-    return isAlias(node) ? node.resolve(this.#document) : node;
+    return isAlias(node) ? this.#aliased.resolve(node) : node;
   }
 }
+
+const NONE: ReadonlySet<Node> = new Set();
 
 function isEmpty(object: unknown): boolean {
   return isScalar(object) && object.value === null;
-}
-
-function pairOf(map: YAMLMap, name: string): Node | undefined {
-  for (const { key, value } of map.items) {
-    const isNamed = isScalar(key) ? key.value === name : key === name;
-    // A merge key is a symbol's name once `merge` is set.
-    const isMerge = name === '<<' && isScalar(key) && String(key.source) === '<<';
-    if (isNamed || isMerge)
-      return isScalar(value) || isMap(value) || isSeq(value) || isAlias(value) ? value : undefined;
-  }
-  return undefined;
 }
 
 const KUSTOMIZATION =

@@ -26,13 +26,6 @@ export function findPodSpec(apiVersion: string, kind: string): readonly string[]
   return POD_SPECS.get(`${groupOf(apiVersion)}/${kind}`);
 }
 
-/** Whether an object holds others in `items`: `List`, or `DeploymentList` of `apps/v1`. */
-export function isList(apiVersion: string, kind: string): boolean {
-  if (!kind.endsWith('List')) return false;
-  const listed = kind.slice(0, -'List'.length);
-  return listed === '' ? apiVersion === 'v1' : findPodSpec(apiVersion, listed) !== undefined;
-}
-
 /** `apps` of `apps/v1`, '' of `v1`. */
 function groupOf(apiVersion: string): string {
   const slash = apiVersion.lastIndexOf('/');

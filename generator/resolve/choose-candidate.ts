@@ -1,18 +1,17 @@
 // Of several digests that are signed for a tag, the one that the tag is. A list and its instances are signed
 // under one name within the same second, so time cannot tell them apart: what is in a list is dropped first.
-import type { KnownManifest, ManifestMemory } from './manifest-memory.ts';
+import type { KnownManifest, KnownManifests } from './manifest-memory.ts';
 import type { TagCandidate, Wanted } from './resolved-reference.ts';
 import { formatDirectory, parseDirectory } from '../terms/location.ts';
 
 /** What decides between candidates. */
 export interface ChoiceEvidence {
-  readonly manifests: Pick<ManifestMemory, 'find' | 'listsWith'>;
+  readonly manifests: KnownManifests;
   /**
    * Says which of two directories was changed by the later commit, as numbers that grow; undefined where that
    * is not known. Equal numbers are of one commit.
    */
   readonly arrivalOf: (directory: string) => number | undefined;
-  readonly now: Date;
 }
 
 export type Choice =
@@ -37,14 +36,17 @@ export function chooseCandidate(
   if (!best) throw new Error('no list holds itself');
   if (rest.length === 1) return { chosen: best, by: 'list' };
   const know = ({ digestHex }: TagCandidate): KnownManifest | undefined =>
-    evidence.manifests.find(digestHex, evidence.now);
+    evidence.manifests.find(digestHex);
   const unknown = rest.filter((one) => know(one) === undefined);
   const top = rest.filter(({ signedAt }) => signedAt === best.signedAt);
-  if (top.length > 1) return unknown.length > 0 ? waitFor(unknown) : chooseLast(top, evidence);
   // A list is no instance. What is none may be an instance of whatever is not known.
   const others = unknown.filter((one) => one !== best);
-  if (know(best)?.kind === 'list' || others.length === 0) return { chosen: best, by: 'newest' };
-  return waitFor(unknown);
+  const isSure = know(best)?.kind === 'list' || others.length === 0;
+  if (top.length === 1 && isSure) return { chosen: best, by: 'newest' };
+  // The newest first: if it is a list, the registry need not be asked about all that came before.
+  const first = unknown.filter((one) => top.includes(one));
+  if (unknown.length > 0) return waitFor(first.length > 0 ? first : unknown);
+  return chooseLast(top, evidence);
 }
 
 function waitFor(unknown: readonly TagCandidate[]): Choice {
@@ -71,50 +73,55 @@ function withoutInstances(
   candidates: readonly TagCandidate[],
   evidence: ChoiceEvidence,
 ): readonly TagCandidate[] {
-  const { manifests, now } = evidence;
+  const { manifests } = evidence;
   const inLists = new Set<string>();
   for (const { digestHex } of candidates) {
-    for (const one of instancesOf(manifests.find(digestHex, now))) inLists.add(one);
+    for (const one of instancesOf(manifests.find(digestHex))) inLists.add(one);
   }
   const rest = candidates.filter(({ digestHex }) => !inLists.has(digestHex));
   const lists = findUnsignedLists(rest, evidence);
-  for (const { digestHex } of lists) {
-    for (const one of instancesOf(manifests.find(digestHex, now))) inLists.add(one);
-  }
-  return [...rest.filter(({ digestHex }) => !inLists.has(digestHex)), ...lists].toSorted(
+  const isHidden = ({ digestHex, signedAt }: TagCandidate): boolean =>
+    lists.some((list) => list.instances.has(digestHex) && signedAt <= list.signedAt);
+  return [...rest.filter((one) => !isHidden(one)), ...lists].toSorted(
     (a, b) => b.signedAt - a.signedAt,
   );
 }
 
+interface UnsignedList extends TagCandidate {
+  readonly instances: ReadonlySet<string>;
+}
+
 /**
- * Lists that are not signed, while all their instances are. One that has no more than a part of another's
- * instances does not count: whoever can push to the registry makes as many of these as he likes.
+ * Lists that are not signed, while all their instances are. Whoever can push to the registry makes as many of
+ * these as he likes, of old and new instances. So a list is as new as the oldest of them and hides none that is
+ * newer, and one that has no more than a part of what another has, which is as new, does not count.
  */
 function findUnsignedLists(
   candidates: readonly TagCandidate[],
-  { manifests, now }: ChoiceEvidence,
-): readonly TagCandidate[] {
+  { manifests }: ChoiceEvidence,
+): readonly UnsignedList[] {
   const signed = new Map(candidates.map((one) => [one.digestHex, one]));
-  const lists = new Map<string, ReadonlySet<string>>();
-  for (const { digestHex } of candidates) {
-    for (const list of manifests.listsWith(digestHex)) {
-      const instances = new Set(instancesOf(manifests.find(list, now)));
-      const areSigned = [...instances].every((one) => signed.has(one));
-      if (areSigned && !signed.has(list)) lists.set(list, instances);
+  const lists = new Map<string, UnsignedList>();
+  for (const candidate of candidates) {
+    const place = parseDirectory(candidate.directory);
+    for (const digestHex of manifests.listsWith(candidate.digestHex)) {
+      if (!place || signed.has(digestHex) || lists.has(digestHex)) continue;
+      const instances = new Set(instancesOf(manifests.find(digestHex)));
+      const parts = [...instances].flatMap((one) => signed.get(one) ?? []);
+      if (parts.length < instances.size) continue;
+      const directory = formatDirectory(place.repository, digestHex);
+      const signedAt = Math.min(...parts.map((part) => part.signedAt));
+      lists.set(digestHex, { digestHex, directory, signedAt, instances });
     }
   }
-  const isPart = (instances: ReadonlySet<string>): boolean =>
+  const isPart = ({ instances, signedAt }: UnsignedList): boolean =>
     [...lists.values()].some(
-      (other) => other.size > instances.size && [...instances].every((one) => other.has(one)),
+      (other) =>
+        other.signedAt >= signedAt &&
+        other.instances.size > instances.size &&
+        [...instances].every((one) => other.instances.has(one)),
     );
-  return [...lists].flatMap(([digestHex, instances]) => {
-    const parts = [...instances].flatMap((one) => signed.get(one) ?? []);
-    const [first] = parts;
-    const place = first && parseDirectory(first.directory);
-    if (!place || isPart(instances)) return [];
-    const directory = formatDirectory(place.repository, digestHex);
-    return [{ digestHex, directory, signedAt: Math.min(...parts.map((part) => part.signedAt)) }];
-  });
+  return [...lists.values()].filter((list) => !isPart(list));
 }
 
 function instancesOf(known: KnownManifest | undefined): readonly string[] {

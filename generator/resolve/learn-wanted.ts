@@ -1,6 +1,7 @@
 // Resolves images for those who can wait: what would decide is learnt first.
 import pMap from 'p-map';
 import type { DockerReference } from '../terms/image-name.ts';
+import { nameOf } from '../policy/signed-identity.ts';
 import type { ManifestMemory } from './manifest-memory.ts';
 import { type ResolveOptions, resolveReference } from './resolve-reference.ts';
 import type { ResolvedReference } from './resolved-reference.ts';
@@ -53,7 +54,7 @@ export async function learnManifests(
     async (digestHex) => {
       const digest = `sha256:${digestHex}`;
       const bytes = await fetchManifest({ ...image, tag: undefined, digest });
-      if (bytes === 'missing') manifests.noteMissing(digestHex, now);
+      if (bytes === 'missing') manifests.noteMissing(digestHex, nameOf(image), now);
       // Whatever else is sent is true of its own digest, and says nothing of this one.
       else if (bytes) manifests.learn(bytes);
     },

@@ -10,8 +10,15 @@ import { type Instance, parseManifest } from './manifest.ts';
 export type KnownManifest =
   | { readonly kind: 'list'; readonly instances: readonly ListedInstance[] }
   | { readonly kind: 'single' }
-  /** The registry said that it does not have it: nobody can pull it. */
+  /** The repository's registry said that it does not have it: nobody can pull it. */
   | { readonly kind: 'missing' };
+
+/** What is known of manifests when an image is resolved. */
+export interface KnownManifests {
+  find(digestHex: string): KnownManifest | undefined;
+  /** The digests of the lists that have an instance. */
+  listsWith(digestHex: string): Iterable<string>;
+}
 
 export type ListedInstance = Pick<Instance, 'platform' | 'digestHex'>;
 
@@ -30,7 +37,7 @@ const MISSING: KnownManifest = { kind: 'missing' };
 
 export class ManifestMemory {
   readonly #manifests = new Map<string, KnownManifest>();
-  /** Digests that a registry does not have, and until when that is believed. */
+  /** Repositories with a digest that they do not have, and until when that is believed. */
   readonly #missing = new Map<string, number>();
   /** Digests of lists, by those of their instances. */
   readonly #lists = new Map<string, Set<string>>();
@@ -42,11 +49,24 @@ export class ManifestMemory {
     return this.#version;
   }
 
-  /** `digestHex`: 64 lower-case hexadecimal digits, here and below. */
-  find(digestHex: string, now: Date): KnownManifest | undefined {
+  /**
+   * `digestHex`: 64 lower-case hexadecimal digits, here and below; `name`: the repository as `HOST/REPOSITORY`, as
+   * one registry may lack what another has.
+   */
+  find(digestHex: string, name: string, now: Date): KnownManifest | undefined {
     const known = this.#manifests.get(digestHex);
     if (known) return known;
-    return (this.#missing.get(digestHex) ?? 0) > now.getTime() ? MISSING : undefined;
+    return (this.#missing.get(missingKey(digestHex, name)) ?? 0) > now.getTime()
+      ? MISSING
+      : undefined;
+  }
+
+  /** What is known at a moment, as far as it concerns a repository. */
+  knownOf(name: string, now: Date): KnownManifests {
+    return {
+      find: (digestHex) => this.find(digestHex, name, now),
+      listsWith: (digestHex) => this.listsWith(digestHex),
+    };
   }
 
   /** The digests of the lists that have an instance. */
@@ -63,11 +83,12 @@ export class ManifestMemory {
     return digestHex;
   }
 
-  /** Notes that a registry does not have a manifest. */
-  noteMissing(digestHex: string, now: Date): void {
+  /** Notes that a repository does not have a manifest. */
+  noteMissing(digestHex: string, name: string, now: Date): void {
     if (this.#manifests.has(digestHex)) return;
-    this.#missing.delete(digestHex);
-    this.#missing.set(digestHex, now.getTime() + MISSING_FOR);
+    const key = missingKey(digestHex, name);
+    this.#missing.delete(key);
+    this.#missing.set(key, now.getTime() + MISSING_FOR);
     const [oldest] = this.#missing.keys();
     if (this.#missing.size > MOST_MISSING && oldest !== undefined) this.#missing.delete(oldest);
   }
@@ -83,7 +104,6 @@ export class ManifestMemory {
   }
 
   #set(digestHex: string, known: KnownManifest): void {
-    this.#missing.delete(digestHex);
     if (this.#manifests.has(digestHex)) return;
     this.#manifests.set(digestHex, known);
     this.#version++;
@@ -108,6 +128,10 @@ export class ManifestMemory {
       this.#instances--;
     }
   }
+}
+
+function missingKey(digestHex: string, name: string): string {
+  return `${name}@${digestHex}`;
 }
 
 function toList(instances: readonly Instance[]): KnownManifest {

@@ -6,10 +6,10 @@ import { type Obstacle, findObstacle } from '../explain/find-obstacle.ts';
 import { findImageDirectory } from '../explain/explain-image.ts';
 import type { Signature } from '../gate/judge.ts';
 import { type Policy, type Scope, describeScope, findScope } from '../policy/policy.ts';
-import { formatReference } from '../policy/signed-identity.ts';
+import { formatReference, nameOf } from '../policy/signed-identity.ts';
 import type { DockerReference } from '../terms/image-name.ts';
 import { type ChoiceEvidence, chooseCandidate } from './choose-candidate.ts';
-import type { KnownManifest } from './manifest-memory.ts';
+import type { KnownManifest, ManifestMemory } from './manifest-memory.ts';
 import type {
   ResolveWarning,
   ResolvedReference,
@@ -20,15 +20,17 @@ import type {
 import { type TaggedStore, findCandidates, findSignedAt } from './tag-candidates.ts';
 import * as words from './unresolved-words.ts';
 
-export interface ResolveOptions extends TaggedStore, ChoiceEvidence {
+export interface ResolveOptions extends TaggedStore, Omit<ChoiceEvidence, 'manifests'> {
   readonly policy: Policy;
+  readonly manifests: Pick<ManifestMemory, 'knownOf'>;
+  readonly now: Date;
   /** Whether a digest beside a tag for which it was never signed is refused, instead of a warning. */
   readonly strictTags?: boolean;
 }
 
 type Verdict = Pick<ResolvedReference, 'verdict' | 'reason'>;
 /** One image that is being resolved. */
-interface Question extends ResolveOptions {
+interface Question extends Omit<ResolveOptions, 'manifests'>, ChoiceEvidence {
   readonly pull: Pull;
   readonly scope: Scope;
 }
@@ -57,7 +59,8 @@ export function resolveReference(
   const early = findObstacle(pull, []);
   if (early === null) return { ...nothing, ...deny(words.takesAnything(scope)) };
   if (early !== 'unsigned') return { ...nothing, ...deny(early) };
-  const question: Question = { ...options, pull, scope };
+  const manifests = options.manifests.knownOf(nameOf(image), options.now);
+  const question: Question = { ...options, manifests, pull, scope };
   return digest === undefined
     ? resolveTag(question, nothing)
     : judgeDigest(question, nothing, digest);
@@ -109,8 +112,8 @@ function describeChosen(
   { digestHex }: TagCandidate,
   signatures: readonly Signature[],
 ): Partial<ResolvedReference> {
-  const { pull, manifests, now, store } = question;
-  const known = manifests.find(digestHex, now);
+  const { pull, manifests, store } = question;
+  const known = manifests.find(digestHex);
   // What makes a list good that is not signed itself are the signatures of its instances.
   const own = findObstacle(pull, signatures);
   const [first] = instancesOf(known);
@@ -157,8 +160,8 @@ function judgeDigest(
 ): ResolvedReference {
   const [, digestHex] = SHA256.exec(digest) ?? [];
   if (digestHex === undefined) return { ...nothing, ...deny(words.unsupportedDigest(digest)) };
-  const { pull, store, manifests, now, strictTags = false } = question;
-  const known = manifests.find(digestHex, now);
+  const { pull, store, manifests, strictTags = false } = question;
+  const known = manifests.find(digestHex);
   const signatures = store.signaturesIn(findImageDirectory(pull.scope, pull.image, digestHex));
   const about = { digestHex, signatures, platforms: platformsOf(known), by: 'given' as const };
   const warnings = warnOf(question, known);

@@ -3,7 +3,7 @@
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { type FetchManifest, learnManifests } from '../../generator/resolve/learn-wanted.ts';
 import type { ManifestFile, ManifestMemory } from '../../generator/resolve/manifest-memory.ts';
-import { formatReference } from '../../generator/policy/signed-identity.ts';
+import { formatReference, nameOf } from '../../generator/policy/signed-identity.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
@@ -34,6 +34,11 @@ const MOST_POSTPONED = 5000;
 const FIRST_PAUSE = 5000;
 const LONGEST_PAUSE = 10 * 60_000;
 
+interface Wanted {
+  readonly image: DockerReference;
+  readonly digestHex: string;
+}
+
 interface Postponed {
   readonly until: number;
   readonly pause: number;
@@ -41,7 +46,8 @@ interface Postponed {
 
 export class ManifestLearner {
   readonly #options: ManifestLearnerOptions;
-  readonly #waiting = new Map<string, DockerReference>();
+  /** These three by the name of the repository and the digest. */
+  readonly #waiting = new Map<string, Wanted>();
   readonly #asking = new Set<string>();
   readonly #postponed = new Map<string, Postponed>();
   /** Registries whose failure was told, until they answer. */
@@ -69,11 +75,13 @@ export class ManifestLearner {
     const { memory, now, elapsed } = this.#options;
     let count = 0;
     for (const digestHex of hexes) {
-      const isKnown = memory.find(digestHex, now()) !== undefined || this.#asking.has(digestHex);
-      const isLate = (this.#postponed.get(digestHex)?.until ?? -Infinity) > elapsed();
-      if (this.#stopped || isKnown || isLate || this.#waiting.has(digestHex)) continue;
+      const key = keyOf(image, digestHex);
+      const isKnown =
+        memory.find(digestHex, nameOf(image), now()) !== undefined || this.#asking.has(key);
+      const isLate = (this.#postponed.get(key)?.until ?? -Infinity) > elapsed();
+      if (this.#stopped || isKnown || isLate || this.#waiting.has(key)) continue;
       if (this.#waiting.size >= MOST_WAITING) break;
-      this.#waiting.set(digestHex, image);
+      this.#waiting.set(key, { image, digestHex });
       count++;
     }
     this.#go();
@@ -96,11 +104,11 @@ export class ManifestLearner {
   }
 
   async #work(): Promise<void> {
-    for (const [digestHex, image] of this.#waiting) {
-      this.#waiting.delete(digestHex);
-      this.#asking.add(digestHex);
-      await this.#ask(digestHex, image);
-      this.#asking.delete(digestHex);
+    for (const [key, wanted] of this.#waiting) {
+      this.#waiting.delete(key);
+      this.#asking.add(key);
+      await this.#ask(wanted);
+      this.#asking.delete(key);
       if (this.#stopped) return;
     }
     if (this.#asking.size > 0) return;
@@ -108,20 +116,21 @@ export class ManifestLearner {
     if (!this.#stopped) this.#options.onIdle?.();
   }
 
-  async #ask(digestHex: string, image: DockerReference): Promise<void> {
+  async #ask({ image, digestHex }: Wanted): Promise<void> {
     const { memory, now, log } = this.#options;
+    const key = keyOf(image, digestHex);
     try {
       await learnManifests(image, [digestHex], { ...this.#options, manifests: memory, now: now() });
       this.#told.delete(image.host);
-      const known = memory.find(digestHex, now());
+      const known = memory.find(digestHex, nameOf(image), now());
       const result = known ? (known.kind === 'missing' ? 'missing' : 'learnt') : 'unknown';
       this.#counts[result]++;
-      if (known) this.#postponed.delete(digestHex);
-      else this.#postpone(digestHex);
+      if (known) this.#postponed.delete(key);
+      else this.#postpone(key);
     } catch (error) {
       if (this.#stopped) return;
       this.#counts.failed++;
-      this.#postpone(digestHex);
+      this.#postpone(key);
       const words = { image: toLine(formatReference(image)), error: toLine(messageOf(error)) };
       if (!this.#told.has(image.host))
         log.warn(words, 'a registry does not tell what a manifest is');
@@ -129,14 +138,19 @@ export class ManifestLearner {
     }
   }
 
-  #postpone(digestHex: string): void {
-    const before = this.#postponed.get(digestHex)?.pause ?? FIRST_PAUSE / 2;
+  #postpone(key: string): void {
+    const before = this.#postponed.get(key)?.pause ?? FIRST_PAUSE / 2;
     const pause = Math.min(2 * before, LONGEST_PAUSE);
-    this.#postponed.delete(digestHex);
-    this.#postponed.set(digestHex, { until: this.#options.elapsed() + pause, pause });
+    this.#postponed.delete(key);
+    this.#postponed.set(key, { until: this.#options.elapsed() + pause, pause });
     const [oldest] = this.#postponed.keys();
     if (this.#postponed.size > MOST_POSTPONED && oldest !== undefined) {
       this.#postponed.delete(oldest);
     }
   }
+}
+
+/** A digest is asked for at each repository that it is wanted of: what one registry lacks another may have. */
+function keyOf(image: DockerReference, digestHex: string): string {
+  return `${nameOf(image)}@${digestHex}`;
 }

@@ -121,12 +121,17 @@ describe('lookaside resolve', () => {
         JSON.stringify({ apiVersion: 'v1', kind: 'Pod', spec: { containers: [{ image: APP }] } }),
       );
       await writeFile(at('deploy', 'values.yaml'), `image: ${APP}\n`);
-      await writeFile(at('deploy', 'template.yaml'), 'a: {{ .Values.a }}\nb: [');
+      await mkdir(at('deploy', 'chart', 'templates', 'sub'), { recursive: true });
+      await writeFile(at('deploy', 'chart', 'Chart.yaml'), 'apiVersion: v2\nname: app\n');
+      const template = at('deploy', 'chart', 'templates', 'sub', 'template.yaml');
+      await writeFile(template, 'a: {{ .Values.a }}\nb: [');
+      await symlink('a.yaml', at('deploy', 'z.yaml'));
+      await symlink('.', at('deploy', 'round'));
       await writeFile(at('deploy', 'sub', '.git', 'c.yaml'), pod(APP));
       await writeFile(at('real.yml'), pod(APP));
       await symlink(at('real.yml'), at('link.yml'));
       const { code, stdout, stderr } = await onFiles('--write', at('deploy'), at('link.yml'));
-      assert.deepEqual([code, stdout], [0, '3 images in 5 files: all pinned to what is signed\n']);
+      assert.deepEqual([code, stdout], [0, '4 images in 7 files: all pinned to what is signed\n']);
       assert.match(stderr, /values\.yaml: It has objects without apiVersion and kind/);
       assert.match(stderr, /template\.yaml: it is a template.*; passed over/);
       assert.equal(await readFile(at('deploy', 'a.yaml'), 'utf8'), pod(PINNED));
@@ -156,6 +161,43 @@ describe('lookaside resolve', () => {
       const { code, stdout, stderr } = await runInProcess(args, {}, { input: pod(APP) });
       assert.deepEqual([code, stdout.toString()], [0, pod(PINNED)]);
       assert.match(stderr, /^1 image in 1 file: all pinned/);
+    });
+
+    it('nothing where a file below a directory cannot be read, whatever kubectl makes of it', async () => {
+      const twice = `${pod(APP)}      image: evil.example/x:1\n`;
+      await writeFile(at('a.yaml'), pod(APP));
+      for (const text of [twice, `# {{ }}\n${twice}`, '['.repeat(100_000)]) {
+        await writeFile(at('b.yaml'), text);
+        for (const mode of ['--check', '--write']) {
+          const { code, stderr } = await onFiles(mode, directory());
+          assert.equal(code, 2, stderr);
+          assert.match(
+            stderr,
+            /b\.yaml: it is (?:a template|nested)|b\.yaml: the key "image" stands/,
+          );
+        }
+      }
+      assert.equal(await readFile(at('a.yaml'), 'utf8'), pod(APP));
+    });
+
+    it('nothing outside of the directory that was named, but checks it', async () => {
+      await mkdir(at('in'));
+      await writeFile(at('out.yaml'), pod(APP));
+      await symlink('../out.yaml', at('in', 'a.yaml'));
+      assert.equal((await onFiles('--check', at('in'))).code, 1);
+      const { code, stderr } = await onFiles('--write', at('in'));
+      assert.deepEqual([code, await readFile(at('out.yaml'), 'utf8')], [2, pod(APP)]);
+      assert.match(stderr, /in\/a\.yaml leads out of the directory/);
+    });
+
+    it('standard input with its byte order mark, and none that is no UTF-8', async () => {
+      const args = ['resolve', EXAMPLE, ...KEYS, '--write', '-'];
+      const marked = await runInProcess(args, {}, { input: `\ufeff${pod(APP)}` });
+      assert.deepEqual([marked.code, marked.stdout.toString()], [0, `\ufeff${pod(PINNED)}`]);
+      const latin = Buffer.from(`# \u00e9\n${pod(APP)}`, 'latin1');
+      assertUsageError(await runInProcess(args, {}, { input: latin }), {
+        message: /^standard input: expected UTF-8$/,
+      });
     });
 
     it('no file that is a chart, when it is named', async () => {

@@ -67,6 +67,29 @@ describe('generator: images of Kubernetes manifests', () => {
       );
       assert.deepEqual(imagesIn(text), ['a', 'b', 'c', 'd']);
     });
+    it('items of a list that say what they are by its kind, as the API server gives them', () => {
+      const items = '[{"spec":{"containers":[{"image":"a:1"}]}}]';
+      assert.deepEqual(imagesIn(`{"apiVersion":"v1","kind":"PodList","items":${items}}`), ['a:1']);
+    });
+    it('whatever has items, as kubectl applies them', () => {
+      const text = pod('  containers: [{image: a:1}]\n').replaceAll('\n', '\n  ');
+      const list = `apiVersion: example.com/v1\nkind: Anything\nitems:\n- ${text}`;
+      assert.deepEqual(imagesIn(list), ['a:1']);
+    });
+    it('a document that begins with a byte order mark', () => {
+      const one = pod('  containers: [{image: a:1}]\n');
+      assert.deepEqual(imagesIn(`${one}---\n\ufeff${one}`), ['a:1', 'a:1']);
+    });
+    it('what is no text, which is not to be replaced', () => {
+      const { images } = findImageStrings(
+        pod('  containers: [{image: 123}, {image: !!binary YTox}, {image: null}]\n'),
+      );
+      assert.deepEqual(
+        images.map(({ image }) => image),
+        ['123', 'YTox'],
+      );
+      for (const { obstacle } of images) assert.match(obstacle ?? '', /^it is no text/);
+    });
     it('no object of another kind', () => {
       for (const text of [
         'apiVersion: serving.knative.dev/v1\nkind: Service\nspec: {template: {spec: {containers: [{image: a}]}}}',
@@ -104,6 +127,27 @@ describe('generator: images of Kubernetes manifests', () => {
       'once, in containers that several merge': [
         '  initContainers:\n  - &c {image: a:1}\n  containers:\n  - {<<: *c, name: x}\n  - <<: [*c]\n    name: y\n',
         `  initContainers:\n  - &c {image: a:1${PIN}}\n  containers:\n  - {<<: *c, name: x}\n  - <<: [*c]\n    name: y\n`,
+      ],
+      'in a block whose header has a comment with the same name': [
+        '  containers:\n  - image: >- # a:1\n      a:1\n    name: x\n',
+        `  containers:\n  - image: >- # a:1\n      a:1${PIN}\n    name: x\n`,
+      ],
+      'whose escapes have its letter': [
+        String.raw`  containers: [{image: "\u0075"}]`,
+        `  containers: [{image: "u${PIN}"}]`,
+      ],
+      'under a key that is an alias': [
+        '  nodeName: &k image\n  containers:\n  - *k : a:1\n',
+        `  nodeName: &k image\n  containers:\n  - *k : a:1${PIN}\n`,
+      ],
+      // kubectl takes the second one.
+      'both where a merge key stands behind the key': [
+        '  containers:\n  - image: a:1\n    <<: {image: a:1}\n',
+        `  containers:\n  - image: a:1${PIN}\n    <<: {image: a:1${PIN}}\n`,
+      ],
+      'of all mappings that are merged by several keys': [
+        '  containers:\n  - <<: {image: a:1}\n    <<: {image: a:1}\n',
+        `  containers:\n  - <<: {image: a:1${PIN}}\n    <<: {image: a:1${PIN}}\n`,
       ],
       'without a line end at the end': [
         '  containers: [{image: a:1}]',
@@ -150,7 +194,17 @@ describe('generator: images of Kubernetes manifests', () => {
     for (const [title, text, message] of [
       ['a template', 'a: {{ .Values.a }}\nb: [', /it is a template.*helm template/],
       ['what is no YAML', 'a: b: c', /it is no YAML: Nested mappings.* line 1, column 4$/],
-      ['a key that stands twice', 'kind: a\nkind: b', /Map keys must be unique/],
+      ['brackets without end', '['.repeat(100_000), /^it is nested too deeply$/],
+      [
+        'lists in lists in lists',
+        `${'{"apiVersion":"v1","kind":"List","items":['.repeat(10)}{"a":1}${']}'.repeat(10)}`,
+        /^it has lists within lists/,
+      ],
+      [
+        'a key that stands twice',
+        'kind: a\nkind: b',
+        /the key "kind" stands twice, again in line 2/,
+      ],
     ] as const) {
       it(title, () => assert.throws(() => findImageStrings(text), { message }));
     }
@@ -164,6 +218,19 @@ describe('generator: images of Kubernetes manifests', () => {
     });
     const text = `a: &a [x]\n${lines.join('\n')}\n${pod('  containers: *p\n')}`;
     assert.deepEqual(imagesIn(text), []);
+  });
+
+  it('are found in time where thousands have anchors, and keys', () => {
+    const containers = Array.from(
+      { length: 3000 },
+      (_, at) => `  - image: &a${at} a:1\n  - image: *a${at}\n`,
+    );
+    const keys = Array.from({ length: 3000 }, (_, at) => `  k${at}: 1\n`);
+    const text = pod(`${keys.join('')}  containers:\n${containers.join('')}`);
+    const before = process.cpuUsage();
+    assert.equal(imagesIn(text).length, 3000);
+    const { user } = process.cpuUsage(before);
+    assert.ok(user < 20_000_000, `${user} µs`);
   });
 
   it('leave all other text as it was, whatever it is', () => {

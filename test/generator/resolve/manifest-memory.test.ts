@@ -24,6 +24,7 @@ const list = (...hexes: readonly string[]): Buffer =>
   );
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const NOW = new Date(0);
+const NAME = 'quay.io/team/app';
 const LATER = new Date(3_600_000);
 
 const unexpected = (error: unknown): void => assert.fail(String(error));
@@ -43,7 +44,7 @@ describe('generator: memory of manifests', () => {
     const memory = new ManifestMemory();
     const bytes = list(A, B);
     assert.equal(memory.learn(bytes), digestOf(bytes));
-    assert.deepEqual(memory.find(digestOf(bytes), NOW), {
+    assert.deepEqual(memory.find(digestOf(bytes), NAME, NOW), {
       kind: 'list',
       instances: [
         { platform: 'linux/arch0', digestHex: A },
@@ -51,7 +52,7 @@ describe('generator: memory of manifests', () => {
       ],
     });
     assert.deepEqual([...memory.listsWith(A)], [digestOf(bytes)]);
-    assert.equal(memory.find(A, NOW), undefined);
+    assert.equal(memory.find(A, NAME, NOW), undefined);
     for (const none of ['', '<html>', '[]', '{"schemaVersion":"2"}']) {
       assert.equal(memory.learn(Buffer.from(none)), undefined);
     }
@@ -60,12 +61,13 @@ describe('generator: memory of manifests', () => {
   it('believes for a while that a registry does not have one, until it is seen', () => {
     const memory = new ManifestMemory();
     const bytes = single('x');
-    memory.noteMissing(digestOf(bytes), NOW);
-    assert.equal(memory.find(digestOf(bytes), NOW)?.kind, 'missing');
-    assert.equal(memory.find(digestOf(bytes), LATER), undefined);
+    memory.noteMissing(digestOf(bytes), NAME, NOW);
+    assert.equal(memory.find(digestOf(bytes), NAME, NOW)?.kind, 'missing');
+    assert.equal(memory.find(digestOf(bytes), 'prod.io/team/app', NOW), undefined);
+    assert.equal(memory.find(digestOf(bytes), NAME, LATER), undefined);
     memory.learn(bytes);
-    memory.noteMissing(digestOf(bytes), NOW);
-    assert.equal(memory.find(digestOf(bytes), NOW)?.kind, 'single');
+    memory.noteMissing(digestOf(bytes), NAME, NOW);
+    assert.equal(memory.find(digestOf(bytes), NAME, NOW)?.kind, 'single');
   });
 
   it('forgets what it learnt first where there is too much', () => {
@@ -75,7 +77,7 @@ describe('generator: memory of manifests', () => {
     for (let count = 0; count < 50_000; count++) {
       memory.resume(count.toString(16).padStart(64, '0'), { kind: 'single' });
     }
-    assert.equal(memory.find(digestOf(first), NOW), undefined);
+    assert.equal(memory.find(digestOf(first), NAME, NOW), undefined);
     assert.deepEqual([...memory.listsWith(A)], []);
     assert.equal([...memory.entries()].length, 50_000);
   });
@@ -84,13 +86,13 @@ describe('generator: memory of manifests', () => {
     const memory = new ManifestMemory();
     const manifests = [list(A, B), single('x'), list(A)];
     for (const bytes of manifests) memory.learn(bytes);
-    memory.noteMissing(hexOf('c'), NOW);
+    memory.noteMissing(hexOf('c'), NAME, NOW);
     await openFile().keep(memory);
     const next = new ManifestMemory();
     await openFile().read(next);
     assert.deepEqual([...next.entries()], [...memory.entries()]);
     assert.deepEqual(new Set(next.listsWith(A)), new Set(memory.listsWith(A)));
-    assert.equal(next.find(hexOf('c'), NOW), undefined);
+    assert.equal(next.find(hexOf('c'), NAME, NOW), undefined);
   });
 
   it('does without a file that is cut off, changed or of another form', async () => {
@@ -127,6 +129,6 @@ describe('generator: memory of manifests', () => {
     await symlink(at('oci'), at('oci', 'round'));
     const memory = new ManifestMemory();
     assert.equal(await readManifestDirectory(at('oci'), memory), 2);
-    for (const one of bytes) assert.ok(memory.find(digestOf(one), NOW));
+    for (const one of bytes) assert.ok(memory.find(digestOf(one), NAME, NOW));
   });
 });

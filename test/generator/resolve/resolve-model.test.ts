@@ -204,17 +204,23 @@ function modelOf({ signed, manifests = {}, arrivals = {} }: World, { signers, as
       partsOf(hex).length > 0 &&
       partsOf(hex).every((part) => loose.includes(part)),
   );
+  const oldestOf = (hex: string): number =>
+    Math.min(...partsOf(hex).map((part) => times.get(part) ?? 0));
   const largest = whole.filter(
     (hex) =>
       !whole.some(
         (other) =>
+          oldestOf(other) >= oldestOf(hex) &&
           partsOf(other).length > partsOf(hex).length &&
           partsOf(hex).every((part) => partsOf(other).includes(part)),
       ),
   );
-  for (const hex of largest)
-    times.set(hex, Math.min(...partsOf(hex).map((part) => times.get(part) ?? 0)));
-  const left = [...loose.filter((hex) => !below(largest).has(hex)), ...largest];
+  for (const hex of largest) times.set(hex, oldestOf(hex));
+  const isBelow = (hex: string): boolean =>
+    largest.some(
+      (list) => partsOf(list).includes(hex) && (times.get(hex) ?? 0) <= (times.get(list) ?? 0),
+    );
+  const left = [...loose.filter((hex) => !isBelow(hex)), ...largest];
   if (left.length === 1) return new RegExp(`^${left[0]?.[0]} list$`);
   const newest = Math.max(...left.map((hex) => times.get(hex) ?? 0));
   const top = left.filter((hex) => times.get(hex) === newest);

@@ -92,12 +92,30 @@ describe('generator: resolve a reference', () => {
       const manifests = { [C]: listOf(A, B), [hexOf('d')]: listOf(A) };
       assert.equal(told({ signed: [sign(A), sign(B), sign(C)], manifests }), 'c list');
     });
+    it('is not led back to an old digest by a list that somebody has made of old and new ones', () => {
+      const manifests = { [A]: SINGLE, [B]: SINGLE, [C]: listOf(A, B) };
+      assert.equal(told({ signed: [sign(A, 1), sign(B, 2)], manifests }), 'b newest');
+    });
+    it('takes the list of what was signed last beside a larger one of old and new', () => {
+      const D = hexOf('d');
+      const manifests = { [C]: listOf(A, B), [D]: listOf(A, B, hexOf('e')) };
+      const signed = [sign(A, 2), sign(B, 2), sign(hexOf('e'), 1)];
+      assert.equal(told({ signed, manifests }), 'c newest');
+    });
     it('waits where it is not known which of several are lists', () => {
       const world = { policy: byRed, signed: [sign(A, 2), sign(B, 1)] };
       const resolved = resolveIn(world);
       assert.equal(tell(resolved), 'refused manifests-not-known');
-      assert.deepEqual(new Set(resolved.wanted.manifests), new Set([A, B]));
+      assert.deepEqual(resolved.wanted.manifests, [A]);
       assert.equal(resolved.digestHex, undefined);
+    });
+    it('wants to know the newest first, and then the others', () => {
+      const signed = [sign(A, 2), sign(B, 2), sign(C, 1)];
+      const wantedWith = (manifests: World['manifests']) =>
+        resolveIn({ policy: byRed, signed, ...(manifests && { manifests }) }).wanted.manifests;
+      assert.deepEqual(new Set(wantedWith({})), new Set([A, B]));
+      assert.deepEqual(wantedWith({ [A]: SINGLE, [B]: SINGLE }), [C]);
+      assert.deepEqual(wantedWith({ [A]: SINGLE, [B]: listOf(A) }), []);
     });
     it('does not wait for what cannot change the answer', () => {
       const signed = [sign(A, 2), sign(B, 1)];

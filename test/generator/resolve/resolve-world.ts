@@ -105,7 +105,7 @@ export function optionsOf({
   const memory = new ManifestMemory();
   const now = new Date(100_000);
   for (const [hex, known] of Object.entries(manifests)) {
-    if (known.kind === 'missing') memory.noteMissing(hex, now);
+    if (known.kind === 'missing') memory.noteMissing(hex, NAME, now);
     else memory.resume(hex, known);
   }
   const { tags } = store;
