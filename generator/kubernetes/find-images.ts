@@ -15,7 +15,7 @@ import {
   parseAllDocuments,
   visit,
 } from 'yaml';
-import { isYamlTooDeep } from '../terms/yaml-depth.ts';
+import { isYamlTooDeep } from '../terms/parse-yaml.ts';
 import { type AliasedNodes, followAliases } from './aliased-nodes.ts';
 import { CONTAINER_LISTS, findPodSpec } from './workload.ts';
 
@@ -67,6 +67,7 @@ function parseDocuments(text: string, lineCounter: LineCounter): readonly Docume
     merge: true,
     lineCounter,
     logLevel: 'error',
+    prettyErrors: false,
     uniqueKeys: false,
   });
   const all = 'empty' in documents ? [] : documents;
@@ -75,9 +76,9 @@ function parseDocuments(text: string, lineCounter: LineCounter): readonly Docume
     for (const document of all) assertUniqueKeys(document, lineCounter);
     return all;
   }
-  const [said = ''] = error.message.split('\n');
   if (TEMPLATE.test(text)) throw new Error(`it is a template, not a plain manifest: ${RENDER}`);
-  throw new Error(`it is no YAML: ${said.replace(/:$/, '')}`);
+  const { line, col } = lineCounter.linePos(error.pos[0]);
+  throw new Error(`it is no YAML: ${error.message} at line ${line}, column ${col}`);
 }
 
 /** Who writes a key twice means one of them, and nobody knows which. */

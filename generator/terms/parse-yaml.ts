@@ -18,7 +18,7 @@ export class YamlTextError extends Error {
  * @throws YamlTextError with the first fault, in one line
  */
 export function parseYaml(text: string, maxAliases = MOST_ALIASES): readonly unknown[] {
-  if (isTooDeep(text)) throw new YamlTextError('it is nested too deeply');
+  if (isYamlTooDeep(text)) throw new YamlTextError('it is nested too deeply');
   const parsed = parseAllDocuments(text, { logLevel: 'silent', prettyErrors: false });
   const documents = 'empty' in parsed ? [] : parsed;
   for (const { errors } of documents) {
@@ -46,7 +46,7 @@ const SCALAR = '\u001F';
 const BROKEN_OFF = '\u0018';
 
 /** Whether there are more levels than anybody needs: of brackets, or of what begins in one line. */
-function isTooDeep(text: string): boolean {
+export function isYamlTooDeep(text: string): boolean {
   let brackets = 0;
   let inLine = 0;
   let previous = '';

@@ -38,6 +38,7 @@ describe('settings', () => {
     assert.deepEqual(await readSettings({}, {}), {
       keys: [],
       scopes: undefined,
+      release: false,
       releases: undefined,
       source: undefined,
       policy: undefined,
