@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
 import { makeCases } from './cases.ts';
 import { forgeKeys } from './forged-keys.ts';
 import { forgePlainMessage } from './forged-message.ts';
 import type { Material } from './material.ts';
 import { validPayload } from './payload.ts';
 import { PLACES } from './place.ts';
+import { generateRsa } from '../kit/signer/generate-key.ts';
 
 describe('fuzz: cases', () => {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const privateKey = generateRsa(2048);
   const forgedKeys = forgeKeys(privateKey);
   const messages = forgedKeys.map((key) => ({
     what: `by ${key.name}`,

@@ -1,19 +1,25 @@
 // Keys made packet by packet, with self-signatures that gpg never makes: of any date, hash, version
 // and content, good or not, in any place.
-import { type KeyObject, createHash, generateKeyPairSync } from 'node:crypto';
+import { type KeyObject, createHash } from 'node:crypto';
 import { type KeyMaterial, digestOf, toKeyMaterial } from '../key-material.ts';
 import { formatPackets } from '../packet.ts';
 import { formatHashedPart, formatSignature } from '../signature-packet.ts';
 import { type Subpacket, formatSeconds, formatSubpackets } from '../subpacket.ts';
+import {
+  generateDsa,
+  generateEc,
+  generateEd25519,
+  generateRsa,
+} from '../../kit/signer/generate-key.ts';
 
-const ec = (namedCurve: string) => () => generateKeyPairSync('ec', { namedCurve }).privateKey;
+const ec = (namedCurve: string) => () => generateEc(namedCurve);
 /** Some keys take long to make: their dates tell them apart. */
 const once = (make: () => KeyObject) => {
   let made: KeyObject | undefined;
   return () => (made ??= make());
 };
 const MAKERS = {
-  ed25519: () => generateKeyPairSync('ed25519').privateKey,
+  ed25519: generateEd25519,
   p256: ec('prime256v1'),
   p384: ec('secp384r1'),
   p521: ec('secp521r1'),
@@ -21,15 +27,9 @@ const MAKERS = {
   brainpoolP256: ec('brainpoolP256r1'),
   brainpoolP384: ec('brainpoolP384r1'),
   brainpoolP512: ec('brainpoolP512r1'),
-  rsa: once(() => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey),
-  dsa: once(() => {
-    const lengths = { modulusLength: 2048, divisorLength: 256 };
-    return generateKeyPairSync('dsa', lengths).privateKey;
-  }),
-  oldDsa: once(() => {
-    const lengths = { modulusLength: 1024, divisorLength: 160 };
-    return generateKeyPairSync('dsa', lengths).privateKey;
-  }),
+  rsa: once(() => generateRsa(2048)),
+  dsa: once(() => generateDsa(2048, 256)),
+  oldDsa: once(() => generateDsa(1024, 160)),
 } satisfies Readonly<Record<string, () => KeyObject>>;
 
 export type CraftedAlgorithm = keyof typeof MAKERS;

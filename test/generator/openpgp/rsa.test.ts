@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type KeyObject, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { type KeyObject, createPublicKey } from 'node:crypto';
 import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { type SigningKey, verifyPlain } from '../../../generator/openpgp/signing-key.ts';
 import { readPackets } from '../../../generator/openpgp/packets/packets.ts';
@@ -21,6 +21,7 @@ import { formatInteger } from '../../fuzz/integer.ts';
 import { readVector } from '../../kit/samples/samples.ts';
 import { forgeMessage, forgeSigner } from '../../kit/samples/forged.ts';
 import * as fc from 'fast-check';
+import { generateRsa } from '../../kit/signer/generate-key.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const CREATED = Date.UTC(2023, 0, 15) / 1000;
@@ -38,8 +39,7 @@ const bodyOf = ({ publicKey }: Pick<ForgedKey, 'publicKey'>): Buffer => {
   return Buffer.from(primary?.body ?? assert.fail());
 };
 const keyOf = (key: ForgedKey): RsaKey => readRsaKey(bodyOf(key)) ?? assert.fail();
-const makeSecret = (modulusLength: number): KeyObject =>
-  generateKeyPairSync('rsa', { modulusLength }).privateKey;
+const makeSecret = (modulusLength: number): KeyObject => generateRsa(modulusLength);
 const forge = (secret: KeyObject): ForgedKey =>
   forgeKey(secret, { name: 'forged', created: CREATED, flags: MAY_SIGN });
 
@@ -347,9 +347,7 @@ function shortNumber(forged: ForgedKey, key: RsaKey): PlainMessage {
   return assert.fail('no number is short');
 }
 
-const KEYS = [1024, 1536].map(
-  (modulusLength) => generateKeyPairSync('rsa', { modulusLength }).publicKey,
-);
+const KEYS = [1024, 1536].map((modulusLength) => createPublicKey(generateRsa(modulusLength)));
 
 describe('generator: OpenPGP: RSA tasks on their way to a thread', () => {
   it('come out as they went in', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type KeyObject, createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { type KeyObject, createHash, createPublicKey, sign } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -7,6 +7,7 @@ import { chooseInstances, parseManifest } from '../../../generator/resolve/manif
 import { runOrThrow } from '../../kit/process/run.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
+import { generateEc } from '../../kit/signer/generate-key.ts';
 
 const LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -124,7 +125,8 @@ describeWith(['skopeo'], 'generator: the digest of a signed manifest of schema 1
     const formatTail = Buffer.from(payload.slice(formatLength)).toString('base64url');
     const header = JSON.stringify({ formatLength, formatTail, time: '2026-01-01T00:00:00Z' });
     const protectedHeader = Buffer.from(header).toString('base64url');
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const privateKey = generateEc('P-256');
+    const publicKey = createPublicKey(privateKey);
     const input = `${protectedHeader}.${Buffer.from(payload).toString('base64url')}`;
     const bytes = sign('sha256', Buffer.from(input), {
       key: privateKey,

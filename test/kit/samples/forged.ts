@@ -1,5 +1,5 @@
 // Keys and messages that are computed here, so that they are good whatever their fields say.
-import { type KeyObject, generateKeyPairSync } from 'node:crypto';
+import { type KeyObject } from 'node:crypto';
 import {
   type ForgedKey,
   type ForgedKeyOptions,
@@ -8,6 +8,7 @@ import {
 } from '../../fuzz/forged-key.ts';
 import { type Packet, TAG, formatPackets } from '../../fuzz/packet.ts';
 import { type Subpacket, formatSeconds } from '../../fuzz/subpacket.ts';
+import { generateRsa } from '../signer/generate-key.ts';
 
 /** Subpacket types. */
 export const CREATED = 2;
@@ -25,7 +26,7 @@ let secret: KeyObject | undefined;
 
 /** An RSA key of 2048 bits that may sign, with what is told of its certification. */
 export function forgeSigner(options: Partial<ForgedKeyOptions> = {}): ForgedKey {
-  secret ??= generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  secret ??= generateRsa(2048);
   return forgeKey(secret, { name: 'forged', created: KEY_MADE_AT, flags: MAY_SIGN, ...options });
 }
 

@@ -1,10 +1,11 @@
 // A private key on a token (SoftHSM), which gpg uses through its agent and gnupg-pkcs11-scd.
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import { join } from 'node:path';
 import { toolPath } from '../../with-tools.ts';
 import { runOrThrow } from '../process/run.ts';
 import type { Signer } from './signer.ts';
+import { generateRsa } from './generate-key.ts';
 
 /** What these tests need. */
 export const TOKEN_TOOLS = [
@@ -42,7 +43,8 @@ export async function makeToken({ home }: Signer, directory: string): Promise<To
   await run('softhsm2-util', '--init-token', '--free', '--label', LABEL, ...pins);
 
   // The key is made here and put there, with a certificate: without one the daemon does not see it.
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const privateKey = generateRsa(2048);
+  const publicKey = createPublicKey(privateKey);
   await writeFile(at('key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
   const subject = ['-subj', '/CN=signing', '-days', '3650'];
   const form = ['-outform', 'DER', '-out', at('certificate.der')];
