@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { REJECTIONS, type RejectionCode } from '../../generator/terms/rejection.ts';
+import { servedSignature } from '../status-listener/served-signature.ts';
 
 const text = z.string();
 const digest = text.regex(/^sha256:[0-9a-f]{64}$/);
@@ -66,18 +67,7 @@ const explainedImage: z.ZodType<ExplainedImage> = z.object({
   verdict: z.enum(['accepted', 'refused', 'unknown']),
   scope: text.nullable(),
   directory: text,
-  signatures: z.array(
-    z.object({
-      servedAs: text,
-      identity: text,
-      signer: text.nullable(),
-      signingKey: text.nullable(),
-      userIds: z.array(text),
-      signedAt: text,
-      fault: text.nullable(),
-      warnings: z.array(z.object({ code: text, message: text })),
-    }),
-  ),
+  signatures: z.array(servedSignature),
   reason: reason.nullable(),
   note: text.nullable(),
 });

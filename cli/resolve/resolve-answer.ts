@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { DescribedReference } from '../../generator/resolve/describe-resolved.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
+import { servedSignature } from '../status-listener/served-signature.ts';
 
 const text = z.string();
 const digest = text.regex(/^sha256:[0-9a-f]{64}$/);
@@ -15,18 +16,7 @@ const described = z.object({
   reference: text.nullable(),
   scope: text.nullable(),
   by: z.enum(['given', 'only', 'newest', 'list']).nullable(),
-  signatures: z.array(
-    z.object({
-      servedAs: text,
-      identity: text,
-      signer: text.nullable(),
-      signingKey: text.nullable(),
-      userIds: z.array(text),
-      signedAt: text,
-      fault: text.nullable(),
-      warnings: z.array(z.object({ code: text, message: text })),
-    }),
-  ),
+  signatures: z.array(servedSignature),
   others: z.array(z.object({ digest, signedAt: text, commit: text.nullable() })),
   platforms: z.array(text),
   reason: z.object({ code: text, message: text, next: text }).nullable(),
